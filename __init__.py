@@ -1,0 +1,1 @@
+"""Refinery: typed data-quality, exploration and feature actions that a language model can call."""

@@ -1,0 +1,1 @@
+"""How Refinery is reached: settings, wiring, MCP, REST, telemetry, command line."""

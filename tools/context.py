@@ -1,0 +1,44 @@
+"""What an action may need besides its arguments: who calls, where things are kept, and how to tell progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .data.registry import Registry
+    from .data.sources import Opener
+    from .workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: from the settings over stdio, from the token over HTTP, never from an argument."""
+
+    tenant: str = "default"
+    principal: str = "local"
+    session: str | None = None
+
+
+def _silent(done: float, total: float | None = None, message: str = "") -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """Handed to an action that declares a parameter of this type.
+
+    Attributes:
+        caller: whose names, results and contracts these are.
+        workspace: the folder for all that is kept.
+        registry: the names of this tenant's datasets.
+        opener: opens a name, path or URI as the caller may.
+        progress: call with `(done, total, message)` as work goes on.
+    """
+
+    caller: Caller
+    workspace: Workspace
+    registry: Registry
+    opener: Opener
+    progress: Callable[..., None] = field(default=_silent)

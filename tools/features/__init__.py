@@ -1,0 +1,1 @@
+"""Feature steps, one file each, and the pipeline they build."""
