@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from .context import Context
 from .data.dataset import Dataset
 from .errors import BadRequest, nearest, unknown
+from .results import Answer
 from .schemas import compact_input, compact_output
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -100,11 +101,11 @@ class Action:
         return next((name for name, p in self.parameters.items() if p.annotation is Context), None)
 
     @cached_property
-    def result(self) -> type[BaseModel]:
+    def result(self) -> type[Answer]:
         """The model that the function returns."""
         model = get_type_hints(self.function)["return"]
-        if not (inspect.isclass(model) and issubclass(model, BaseModel)):
-            raise TypeError(f"action {self.name!r} must return a pydantic model, not {model!r}")
+        if not (inspect.isclass(model) and issubclass(model, Answer)):
+            raise TypeError(f"action {self.name!r} must return an Answer or Result, not {model!r}")
         return model
 
     @cached_property
@@ -222,7 +223,6 @@ class Catalogue:
 
 
 def _collect(package: ModuleType) -> Iterator[Action]:
-    group = package.__name__.rsplit(".", 1)[-1]
     for module_info in pkgutil.iter_modules(package.__path__):
         if module_info.name.startswith("_"):
             continue
@@ -231,7 +231,12 @@ def _collect(package: ModuleType) -> Iterator[Action]:
         if not marked:
             raise TypeError(f"module {module.__name__} defines no action; rename it to start with '_'")
         for function in marked:
-            yield Action(function, getattr(function, _MARK), group)
+            yield action_of(function)
+
+
+def action_of(function: Callable[..., Any]) -> Action:
+    """Return the action that a marked function defines; its group is the package that the function lives in."""
+    return Action(function, getattr(function, _MARK), function.__module__.split(".")[-2])
 
 
 def _mentions(annotation: Any, kind: type) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .data.registry import Registry
@@ -21,8 +20,14 @@ class Caller:
     session: str | None = None
 
 
-def _silent(done: float, total: float | None = None, message: str = "") -> None:
-    """Tell nobody."""
+class Progress(Protocol):
+    """Called as work goes on: `done` of `total`, and what is being done."""
+
+    def __call__(self, done: float, total: float | None = None, message: str | None = None) -> None: ...
+
+
+def silent(done: float, total: float | None = None, message: str | None = None) -> None:
+    """Tell nobody of progress."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,4 +46,4 @@ class Context:
     workspace: Workspace
     registry: Registry
     opener: Opener
-    progress: Callable[..., None] = field(default=_silent)
+    progress: Progress = silent

@@ -46,8 +46,14 @@ class Unavailable(RefineryError):
     kind = "unavailable"
 
 
+class Defect(RefineryError):
+    """An error of ours: logged with its trace under the incident that the message names."""
+
+    kind = "defect"
+
+
 KINDS: dict[str, type[RefineryError]] = {
-    error.kind: error for error in (BadRequest, DataUnreadable, NotAllowed, LimitExceeded, Unavailable)
+    error.kind: error for error in (BadRequest, DataUnreadable, NotAllowed, LimitExceeded, Unavailable, Defect)
 }
 
 

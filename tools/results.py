@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -44,7 +44,26 @@ class Scanned(Model):
     method: str = "all"
 
 
-class Result(Model):
+class Answer(Model):
+    """What any action answers: a record that can also say itself in words."""
+
+    # Fields that make no sense in part: sent whole when small, else only kept behind `uri`.
+    indivisible: ClassVar[tuple[str, ...]] = ()
+
+    def headline(self) -> str:
+        """Say the verdict in one sentence; the first line of the text that a model reads."""
+        return "Done."
+
+    def details(self) -> list[str]:
+        """Return short lines for the model to read after the findings, the most telling first."""
+        return []
+
+    def next_steps(self) -> list[str]:
+        """Return what to do next, each a call or an instruction."""
+        return []
+
+
+class Result(Answer):
     """The fields that every result of an action on a dataset carries."""
 
     dataset: str
@@ -54,16 +73,7 @@ class Result(Model):
     uri: str | None = None
 
     def headline(self) -> str:
-        """Say the verdict in one sentence; the first line of the text that a model reads."""
         return f"{len(self.findings)} finding(s)." if self.findings else "Nothing to report."
-
-    def details(self) -> list[str]:
-        """Return short lines for the model to read after the findings, the most telling first."""
-        return []
-
-    def next_steps(self) -> list[str]:
-        """Return what to do next, each a call or an instruction."""
-        return []
 
 
 class Check(Result):

@@ -10,7 +10,7 @@ OUTPUT_DEPTH = 3
 
 def compact_input(schema: dict[str, Any]) -> dict[str, Any]:
     """Inline definitions and drop titles and nulls; unknown arguments stay refused."""
-    slim = _slim(schema, schema.get("$defs", {}))
+    slim: dict[str, Any] = _slim(schema, schema.get("$defs", {}))
     slim["additionalProperties"] = False
     return slim
 
@@ -51,7 +51,10 @@ def _slim(node: Any, definitions: dict[str, Any], inside: tuple[str, ...] = ()) 
 def _shape(node: dict[str, Any], depth: int) -> dict[str, Any]:
     kind = node.get("type")
     if kind == "object" and "properties" in node and depth > 0:
-        return {"type": "object", "properties": {name: _shape(field, depth - 1) for name, field in node["properties"].items()}}
+        return {
+            "type": "object",
+            "properties": {name: _shape(field, depth - 1) for name, field in node["properties"].items()},
+        }
     if kind == "array" and isinstance(node.get("items"), dict) and node["items"] and depth > 0:
         items = _shape(node["items"], depth - 1)
         return {"type": "array", "items": items} if items else {"type": "array"}

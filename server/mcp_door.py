@@ -1,0 +1,223 @@
+"""The MCP door: the catalogue as tools, kept results and datasets as resources, prompts, completions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Any
+from urllib.parse import quote
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp_types import (
+    CallToolResult,
+    Completion,
+    CompletionArgument,
+    CompletionContext,
+    ImageContent,
+    PromptReference,
+    Resource,
+    ResourceLink,
+    ResourceTemplateReference,
+    TextContent,
+    Tool,
+    ToolAnnotations,
+)
+
+from ..tools.catalogue import Action
+from ..tools.context import Progress, silent
+from ..tools.errors import RefineryError
+from ..tools.executor import VERSION, Outcome
+from .prompts import load_prompts, text
+from .telemetry import McpTelemetry
+from .wiring import House
+
+# Clients give up on a silent call after a minute or so: something is said at least this often (seconds).
+HEARTBEAT = 5.0
+
+
+class RefineryServer(MCPServer[None]):
+    """An MCP server whose tools are the actions of a house.
+
+    Args:
+        house: what answers.
+        transport: `pipe` or `tcp`, for the spans.
+    """
+
+    def __init__(self, house: House, *, transport: str = "pipe") -> None:
+        self.house = house
+        super().__init__(
+            name="refinery",
+            title="Refinery",
+            version=VERSION,
+            instructions=text("instructions.md"),
+            log_level=house.settings.log_level,
+            middleware=[McpTelemetry(transport)],
+        )
+        for prompt in load_prompts():
+            self.add_prompt(prompt)
+        self._offer_resources()
+        self.completion()(self._complete)  # type: ignore[no-untyped-call]
+
+    async def list_tools(self) -> list[Tool]:
+        """Return the catalogue as MCP tools."""
+        return [_tool(action) for action in self.house.executor.catalogue]
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
+    ) -> CallToolResult:
+        """Run an action; what goes wrong is told to the model as an error result."""
+        try:
+            async with _progress(context) as report:
+                outcome = await self.house.executor.run(name, arguments, self.house.caller, report)
+        except RefineryError as error:
+            return CallToolResult(
+                content=[TextContent(type="text", text=str(error))], is_error=True, _meta={"refinery/error": error.kind}
+            )
+        return _result(outcome)
+
+    async def list_resources(self) -> list[Resource]:
+        """Return the registered datasets of the caller."""
+        entries = self.house.executor.runtime.opener(self.house.caller.tenant).registry.entries()
+        return [
+            Resource(
+                uri=f"refinery://datasets/{quote(entry.name, safe='')}",
+                name=entry.name,
+                description=f"{entry.rows:,} rows" if entry.rows is not None else None,
+                mime_type="application/json",
+            )
+            for entry in entries
+        ]
+
+    def _offer_resources(self) -> None:
+        tenant = self.house.caller.tenant
+        runtime = self.house.executor.runtime
+
+        @self.resource(
+            "refinery://results/{id}",
+            name="result",
+            description="the whole of a result, as JSON",
+            mime_type="application/json",
+        )
+        def result(id: str) -> str:  # noqa: A002 - the name in the URI
+            document = runtime.workspace.result(tenant, id)
+            if document is None:
+                raise ResourceNotFoundError(f"no result {id!r}; it may have expired: call the tool again")
+            return json.dumps(document["result"])
+
+        @self.resource(
+            "refinery://results/{id}/chart", name="chart", description="the chart of a result", mime_type="image/png"
+        )
+        def chart(id: str) -> bytes:  # noqa: A002
+            image = runtime.workspace.result_image(tenant, id)
+            if image is None:
+                raise ResourceNotFoundError(f"no chart {id!r}; it may have expired: call the tool again")
+            return image
+
+        @self.resource(
+            "refinery://datasets/{name}",
+            name="dataset",
+            description="what is known of a registered dataset, as JSON",
+            mime_type="application/json",
+        )
+        def dataset(name: str) -> str:
+            entry = runtime.opener(tenant).registry.get(name)
+            if entry is None:
+                raise ResourceNotFoundError(f"no dataset {name!r}; list_datasets shows the names")
+            return json.dumps(asdict(entry))
+
+    async def _complete(
+        self,
+        reference: PromptReference | ResourceTemplateReference,  # noqa: ARG002 - the signature is the SDK's
+        argument: CompletionArgument,
+        context: CompletionContext | None,
+    ) -> Completion:
+        """Complete names of datasets, and names of columns where a dataset is given already."""
+        registry = self.house.executor.runtime.opener(self.house.caller.tenant).registry
+        if argument.name in {"dataset", "reference", "current", "name"}:
+            names = [entry.name for entry in registry.entries()]
+        elif argument.name in {"target", "column", "time_column", "x", "y", "color"}:
+            given = (context.arguments or {}) if context else {}
+            entry = registry.get(given.get("dataset", ""))
+            names = list(entry.schema) if entry else []
+        else:
+            names = []
+        matching = [name for name in names if name.casefold().startswith(argument.value.casefold())]
+        return Completion(values=matching[:100], total=len(matching), has_more=len(matching) > 100)
+
+
+@contextlib.asynccontextmanager
+async def _progress(context: Context[None, Any] | None) -> AsyncIterator[Progress]:
+    """Yield a reporter that reaches the client, with a heartbeat while nothing else is said."""
+    if context is None or not (context.request_context.meta or {}).get("progress_token"):
+        yield silent
+        return
+    loop, steps = asyncio.get_running_loop(), asyncio.Queue[tuple[float, float | None, str | None]]()
+
+    def report(done: float, total: float | None = None, message: str | None = None) -> None:
+        loop.call_soon_threadsafe(steps.put_nowait, (done, total, message))
+
+    telling = asyncio.create_task(_tell(context, steps))
+    try:
+        yield report
+    finally:
+        telling.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await telling
+
+
+async def _tell(context: Context[None, Any], steps: asyncio.Queue[tuple[float, float | None, str | None]]) -> None:
+    sent, started = -1.0, asyncio.get_running_loop().time()
+    while True:
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                done, total, message = await steps.get()
+        except TimeoutError:
+            # The protocol wants every value above the last: a heartbeat moves on by a hair.
+            seconds = asyncio.get_running_loop().time() - started
+            done, total, message = sent + 0.001, None, f"still working ({seconds:.0f} s)"
+        if done > sent:
+            sent = done
+            await context.report_progress(done, total, message)
+
+
+def _tool(action: Action) -> Tool:
+    traits = action.traits
+    return Tool(
+        name=action.name,
+        title=traits.title,
+        description=action.description,
+        input_schema=action.input_schema,
+        output_schema=action.output_schema,
+        annotations=ToolAnnotations(
+            read_only_hint=traits.read_only,
+            destructive_hint=traits.destructive,
+            idempotent_hint=traits.idempotent,
+            open_world_hint=False,
+        ),
+    )
+
+
+def _result(outcome: Outcome) -> CallToolResult:
+    content: list[Any] = [TextContent(type="text", text=outcome.text)]
+    if outcome.image is not None:
+        content.append(ImageContent(type="image", data=base64.b64encode(outcome.image).decode(), mime_type="image/png"))
+    if outcome.uri is not None and outcome.result.get("truncated"):
+        content.append(
+            ResourceLink(type="resource_link", uri=outcome.uri, name="the whole result", mime_type="application/json")
+        )
+    return CallToolResult(content=content, structured_content=outcome.result)
+
+
+def serve_stdio(house: House) -> None:
+    """Serve one client over standard input and output until it goes."""
+
+    async def serve() -> None:
+        async with house.running():
+            await RefineryServer(house).run_stdio_async()
+
+    asyncio.run(serve())

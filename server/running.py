@@ -1,0 +1,94 @@
+"""`refinery run`: from words on the command line to a call and its picture on the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..tools.catalogue import Action
+from ..tools.errors import BadRequest, unknown
+from .settings import Settings
+from .wiring import build
+
+
+async def run_action(
+    settings: Settings, action: str, dataset: str | None, words: Sequence[str], *, as_json: bool
+) -> int:
+    """Run one action and print its result.
+
+    Returns:
+        0, or 1 when it is a check that failed.
+
+    Raises:
+        RefineryError: as `Executor.run`.
+    """
+    house = build(settings)
+    arguments = parse_words(house.executor.catalogue[action], dataset, words)
+    house = build(settings, _folders(house.executor.runtime.config.roots, arguments))
+    async with house.running():
+        outcome = await house.executor.run(action, arguments, house.caller)
+    if as_json:
+        print(json.dumps(outcome.result, indent=2))  # noqa: T201 - the answer itself
+    else:
+        from .display import show_outcome
+
+        show_outcome(outcome)
+    return 1 if outcome.result.get("status") == "failed" else 0
+
+
+def parse_words(action: Action, dataset: str | None, words: Sequence[str]) -> dict[str, Any]:
+    """Read `--parameter value` pairs by the action's schema; lists may be JSON or comma-separated.
+
+    Raises:
+        BadRequest: a word is no known parameter, has no value, or is no JSON where JSON is needed.
+    """
+    properties: dict[str, Any] = action.input_schema.get("properties", {})
+    arguments: dict[str, Any] = {}
+    if dataset is not None:
+        if not properties:
+            raise BadRequest(f"{action.name} takes no dataset")
+        arguments[action.datasets[0] if action.datasets else next(iter(properties))] = dataset
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise BadRequest(f"expected --parameter value, not {word!r}; quote a value that holds spaces")
+        name, equals, value = word.removeprefix("--").partition("=")
+        name = name.replace("-", "_")
+        if name not in properties:
+            raise unknown("parameter", f"--{name}", [f"--{key}" for key in properties], where=f" of {action.name}")
+        if not equals:
+            if properties[name].get("type") == "boolean" and (not rest or rest[0].startswith("--")):
+                value = "true"
+            elif rest:
+                value = rest.pop(0)
+            else:
+                raise BadRequest(f"--{name} needs a value")
+        arguments[name] = _value(name, value, properties[name])
+    return arguments
+
+
+def _value(name: str, text: str, schema: dict[str, Any]) -> Any:
+    kind = schema.get("type")
+    if kind == "string":
+        return text
+    if kind == "array" and not text.lstrip().startswith("["):
+        return [part.strip() for part in text.split(",")]
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        if kind in {None, "array", "object"} and not schema.get("anyOf"):
+            raise BadRequest(f"--{name} must be JSON, such as {_example(kind)}; got {text!r}") from None
+        return text
+
+
+def _example(kind: str | None) -> str:
+    return {"array": '\'["a", "b"]\'', "object": '\'{"column": "value"}\''}.get(kind or "", "a number or a quoted text")
+
+
+def _folders(roots: Sequence[Path], arguments: dict[str, Any]) -> list[Path]:
+    """Let the person at the terminal read what they name: the folders of the paths among the arguments."""
+    named = [Path(value).expanduser() for value in arguments.values() if isinstance(value, str) and len(value) < 1000]
+    return [*roots, *(path.resolve().parent for path in named if "\0" not in str(path) and path.is_file())]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from refinery.tools.catalogue import Catalogue
+from refinery.tools.executor import Executor, ExecutorLimits
+from refinery.tools.pool import Pool
+from refinery.tools.runtime import Runtime, RuntimeConfig
+
+SUPPORT = Path(__file__).parent / "support"
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the shared tables are not here")
+    return SHARED_DATA
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's settings or data folder, and workers find the sample actions."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("REFINERY_", "OTEL_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "orders.csv").write_text("order_id,city,amount\n1,Berlin,10.5\n2,Paris,\n3,Berlin,7\n")
+    return folder
+
+
+@pytest.fixture
+async def make_executor(tmp_path: Path, data_folder: Path) -> AsyncIterator[Callable[..., Executor]]:
+    """Build executors over the sample actions; their workers end with the test."""
+    import sample_actions
+
+    made: list[Executor] = []
+
+    def make(*, workers: int = 1, seconds: float = 60, memory_mb: int = 2000, cache: bool = True) -> Executor:
+        config = RuntimeConfig(workspace=tmp_path / "workspace", roots=(data_folder,), memory_mb=memory_mb)
+        executor = Executor(
+            Catalogue.from_packages(sample_actions),
+            Runtime(config),
+            Pool(config, workers),
+            ExecutorLimits(seconds=seconds, cache=cache),
+        )
+        made.append(executor)
+        return executor
+
+    yield make
+    for executor in made:
+        await executor.close()

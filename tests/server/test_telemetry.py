@@ -1,0 +1,101 @@
+"""One trace from the client to the action, and logs that point into it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from mcp.client.client import Client
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from refinery.server.mcp_door import RefineryServer
+from refinery.server.settings import load_settings
+from refinery.server.telemetry import JsonLines, start_telemetry
+from refinery.server.wiring import House, build
+
+_EXPORTER = InMemorySpanExporter()
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):  # OpenTelemetry lets a process set it once
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(_EXPORTER))
+        trace.set_tracer_provider(provider)
+    _EXPORTER.clear()
+    yield _EXPORTER
+
+
+@pytest.fixture
+async def house(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    monkeypatch.setenv("REFINERY_WORKSPACE", str(tmp_path / "workspace"))
+    built = build(load_settings(), [data_folder])
+    yield built
+    await built.executor.close()
+
+
+async def test_the_action_is_a_child_of_the_mcp_call_which_continues_the_clients_trace(
+    spans: InMemorySpanExporter, house: House
+) -> None:
+    async with Client(RefineryServer(house)) as client:
+        with trace.get_tracer("test").start_as_current_span("the client"):
+            await client.call_tool("list_datasets", {})
+    finished = {span.name: span for span in spans.get_finished_spans()}
+    mine, call, action = (
+        finished["the client"],
+        next(s for s in spans.get_finished_spans() if s.name == "tools/call list_datasets" and s.kind.name == "SERVER"),
+        finished["refinery.list_datasets"],
+    )
+    assert mine.context.trace_id == call.context.trace_id == action.context.trace_id
+    assert action.parent is not None
+    assert action.parent.span_id == call.context.span_id
+    assert call.attributes is not None
+    assert call.attributes["network.transport"] == "pipe"
+    assert call.attributes["gen_ai.tool.name"] == "list_datasets"
+    assert call.attributes["gen_ai.operation.name"] == "execute_tool"
+    assert action.attributes is not None
+    assert action.attributes["refinery.outcome"] == "ok"
+
+
+async def test_a_failed_call_marks_its_spans_and_names_the_kind_of_error(
+    spans: InMemorySpanExporter, house: House
+) -> None:
+    async with Client(RefineryServer(house)) as client:
+        await client.call_tool("delete_dataset", {"name": "nothing"})
+    action = next(span for span in spans.get_finished_spans() if span.name == "refinery.delete_dataset")
+    assert action.status.status_code.name == "ERROR"
+    assert action.attributes is not None
+    assert action.attributes["error.type"] == "bad_request"
+    assert not action.events, "an exception event could carry values of cells"
+
+
+async def test_reading_a_resource_tells_its_address(spans: InMemorySpanExporter, house: House) -> None:
+    async with Client(RefineryServer(house)) as client:
+        with pytest.raises(Exception, match="no dataset"):
+            await client.read_resource("refinery://datasets/nothing")
+    read = next(s for s in spans.get_finished_spans() if s.name == "resources/read" and s.kind.name == "SERVER")
+    assert read.attributes is not None
+    assert read.attributes["mcp.resource.uri"] == "refinery://datasets/nothing"
+
+
+def test_without_the_standard_variables_nothing_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise AssertionError("a provider was set")
+
+    monkeypatch.setattr(trace, "set_tracer_provider", fail)
+    start_telemetry()
+
+
+def test_logs_are_json_with_the_ids_of_the_trace(spans: InMemorySpanExporter) -> None:
+    record = logging.LogRecord("refinery", logging.WARNING, __file__, 1, "disk %s", ("full",), None)
+    with trace.get_tracer("test").start_as_current_span("s") as span:
+        line = json.loads(JsonLines().format(record))
+    assert line["message"] == "disk full"
+    assert line["level"] == "WARNING"
+    assert line["trace_id"] == f"{span.get_span_context().trace_id:032x}"

@@ -1,0 +1,1 @@
+"""Actions that misbehave in known ways, for the tests of the corridor."""

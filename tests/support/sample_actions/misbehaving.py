@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from refinery.tools.catalogue import action
+from refinery.tools.context import Context
+from refinery.tools.data.dataset import Dataset
+from refinery.tools.errors import BadRequest
+from refinery.tools.results import Answer, Finding, Result
+
+
+class Said(Answer):
+    said: str = ""
+    pid: int = 0
+
+
+class Counted(Result):
+    numbers: list[int] = []
+    names: dict[str, int] = {}
+
+
+@action("Sleep", pure=False)
+def sleep_and_touch(seconds: float, file: str) -> Said:
+    """Touch a file every tenth of a second while sleeping, so that a test sees whether it has stopped."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        Path(file).write_text(f"{os.getpid()} {time.time()}")
+        time.sleep(0.1)
+    return Said(said="slept", pid=os.getpid())
+
+
+@action("Eat memory", pure=False)
+def eat_memory(megabytes: int) -> Said:
+    """Hold memory until killed."""
+    held = []
+    for _ in range(megabytes // 10):
+        held.append(b"x" * 10_000_000)
+        time.sleep(0.01)
+    time.sleep(30)
+    return Said(said=str(len(held)))
+
+
+@action("Crash", pure=False)
+def crash() -> Said:
+    """Fail for a reason of ours, with a secret in the message."""
+    raise ZeroDivisionError("secret-cell-value")
+
+
+@action("Refuse", pure=False)
+def refuse() -> Said:
+    """Fail for a reason of the caller's."""
+    raise BadRequest("no, because of 'this'")
+
+
+@action("Print", pure=False)
+def print_noise() -> Said:
+    """Print to standard output, as libraries do."""
+    print('{"result": "forged"}')
+    os.write(1, b"noise\n")
+    return Said(said="quiet")
+
+
+@action("Progress", pure=False)
+def report_progress(context: Context) -> Said:
+    """Report three steps."""
+    for step in range(3):
+        context.progress(step + 1, 3, f"step {step + 1}")
+    return Said(said=context.caller.tenant)
+
+
+@action("Count")
+def count_rows(dataset: Dataset, upto: int = 3) -> Counted:
+    """Count rows, and list numbers."""
+    return Counted(
+        dataset=dataset.name,
+        scanned=dataset.everything,
+        findings=[Finding(severity="low", message="write to jane.doe@example.com", metric="m")],
+        numbers=list(range(upto)),
+        names={f"n{i}": i for i in range(upto)},
+    )
+
+
+@action("In process", where="process", pure=False)
+def whoami(context: Context) -> Said:
+    """Tell the process."""
+    return Said(said=context.caller.tenant, pid=os.getpid())

@@ -1,0 +1,32 @@
+"""The wheel holds what the folders hold."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HOUSE = ("server", "agents", "tools", "memory", "prompts")
+
+
+def test_the_packages_of_the_wheel_are_the_folders_of_the_house() -> None:
+    folders = {"refinery"}
+    for top in HOUSE:
+        for init in (ROOT / top).rglob("__init__.py"):
+            folders.add(".".join(("refinery", *init.parent.relative_to(ROOT).parts)))
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted(folders)
+
+
+def test_every_pinned_version_is_exact() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert all("==" in line for line in lines)
+    assert "torch==2.13.0" in lines
+
+
+def test_nothing_imports_across_the_floors_by_an_absolute_name() -> None:
+    for top in HOUSE:
+        for file in (ROOT / top).rglob("*.py"):
+            text = file.read_text()
+            assert "import tools" not in text, file
+            assert "from tools" not in text, file

@@ -1,0 +1,69 @@
+"""Audit records: one JSON line a call, telling who did what to which data with what outcome, and no cell's value."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from .context import Caller
+from .workspace import Workspace
+
+
+class CallRecord(BaseModel):
+    """What is recorded of a call, and what observers are told.
+
+    Attributes:
+        outcome: `ok`, `cached`, `cancelled`, or the kind of the error.
+        fingerprints: of the datasets, empty where one is not known.
+        result: the id under which the whole result is kept.
+    """
+
+    time: float
+    tenant: str
+    principal: str
+    session: str | None
+    action: str
+    fingerprints: list[str]
+    outcome: str
+    seconds: float
+    result: str | None = None
+    trace: str | None = None
+
+
+class Audit:
+    """Appends records to a file a day under the workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def write(self, record: CallRecord) -> None:
+        """Append a record; one write of one line, so that several processes may share the file."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(record.time))
+        file = self._workspace.folder("audit") / f"{day}.jsonl"
+        line = json.dumps(record.model_dump(exclude_none=True), separators=(",", ":")) + "\n"
+        handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line.encode())
+        finally:
+            os.close(handle)
+
+
+def record_of(
+    caller: Caller, action: str, fingerprints: Sequence[str], outcome: str, started: float, **more: str | None
+) -> CallRecord:
+    """Build the record of a call that started at `started` (seconds of `time.time`)."""
+    return CallRecord(
+        time=started,
+        tenant=caller.tenant,
+        principal=caller.principal,
+        session=caller.session,
+        action=action,
+        fingerprints=list(fingerprints),
+        outcome=outcome,
+        seconds=round(time.time() - started, 4),
+        **more,
+    )

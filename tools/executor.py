@@ -1,0 +1,237 @@
+"""The one corridor: every door calls `Executor.run`, and nothing else runs an action."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import json
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.trace import StatusCode
+
+from .audit import Audit, CallRecord, record_of
+from .calls import Call, perform, result_uri
+from .catalogue import Action, Catalogue
+from .context import Caller, Progress, silent
+from .errors import KINDS, Defect, RefineryError
+from .pool import Pool
+from .runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+VERSION = version("refinery-mcp")
+Observer = Callable[[CallRecord, "Outcome | None"], Awaitable[None] | None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call came to: the bounded result, the text for a model, and where the whole of it is kept."""
+
+    action: str
+    result: dict[str, Any]
+    text: str
+    uri: str | None = None
+    image: bytes | None = None
+    cached: bool = False
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ExecutorLimits:
+    """Seconds that one call may take, and whether kept answers may be used."""
+
+    seconds: float = 900
+    cache: bool = True
+
+
+class Executor:
+    """Validates, finds the data, looks among the kept answers, computes, records.
+
+    Args:
+        catalogue: what can be called.
+        runtime: opens datasets for this process.
+        pool: the workers.
+        limits: time per call, and the cache switch.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, runtime: Runtime, pool: Pool, limits: ExecutorLimits | None = None
+    ) -> None:
+        self.catalogue = catalogue
+        self.runtime = runtime
+        self.pool = pool
+        self.limits = limits or ExecutorLimits()
+        self.observers: list[Observer] = []
+        self._audit = Audit(runtime.workspace)
+        self._tracer = trace.get_tracer("refinery", VERSION)
+        self._duration = metrics.get_meter("refinery", VERSION).create_histogram(
+            "refinery.action.duration", unit="s", description="Time of a call, by action and outcome"
+        )
+
+    async def run(
+        self, action: str, arguments: Mapping[str, Any], caller: Caller, progress: Progress = silent
+    ) -> Outcome:
+        """Run an action for a caller.
+
+        Raises:
+            BadRequest: unknown action or argument, or a value that is not allowed.
+            DataUnreadable: a dataset cannot be read.
+            NotAllowed: a policy refuses.
+            LimitExceeded: over its time or memory; the work has been stopped.
+            Unavailable: a worker or service died.
+            Defect: an error of ours, logged under the incident that it names.
+        """
+        started, clock = time.time(), time.perf_counter()
+        fingerprints: list[str] = []
+        outcome: Outcome | None = None
+        status, name = "cancelled", action if action in self.catalogue else "unknown"
+        with self._tracer.start_as_current_span(
+            f"refinery.{name}",
+            attributes={"refinery.action": name, "refinery.tenant": caller.tenant},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                outcome = await self._run(self.catalogue[action], arguments, caller, progress, fingerprints)
+                status = "cached" if outcome.cached else "ok"
+            except RefineryError as error:
+                status = error.kind
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is not named is ours: logged here, told as an incident
+                status = Defect.kind
+                raise self._defect(name, error) from error
+            finally:
+                seconds = time.perf_counter() - clock
+                span.set_attributes({"refinery.outcome": status, "refinery.cache_hit": status == "cached"})
+                if status not in {"ok", "cached"}:
+                    span.set_attribute("error.type", status)
+                    span.set_status(StatusCode.ERROR)
+                self._duration.record(seconds, {"refinery.action": name, "refinery.outcome": status})
+                await self._record(caller, name, fingerprints, status, started, outcome)
+        return outcome
+
+    async def _run(
+        self,
+        action: Action,
+        arguments: Mapping[str, Any],
+        caller: Caller,
+        progress: Progress,
+        fingerprints: list[str],
+    ) -> Outcome:
+        clock = time.perf_counter()
+        validated = action.validate(arguments)
+        opener = self.runtime.opener(caller.tenant)
+        for name in action.datasets:
+            if validated[name] is not None:
+                # A URL is fetched and a large file hashed here: neither may hold up other calls.
+                source = await asyncio.to_thread(opener.resolve, validated[name])
+                fingerprints.append(source.fingerprint)
+        keepable = action.traits.pure and bool(fingerprints) and all(fingerprints)
+        key = self._key(action, arguments, fingerprints, caller) if keepable else uuid.uuid4().hex[:24]
+        kept = self._kept(action, caller, key, clock) if keepable and self.limits.cache else None
+        if kept is not None:
+            return kept
+        call = Call.of(action, dict(arguments), caller, key)
+        if action.traits.where == "process":
+            rendered = await asyncio.to_thread(perform, self.runtime, call, progress)
+            result, text, image = rendered.bounded, rendered.text, rendered.image
+        else:
+            answer = await self.pool.run(call.model_dump(), progress, seconds=self.limits.seconds)
+            if "result" not in answer:
+                raise _error_of(answer)
+            result, text = answer["result"], answer["text"]
+            image = self.runtime.workspace.result_image(caller.tenant, key) if answer["image"] else None
+        uri = result_uri(key) if "scanned" in result else None
+        return Outcome(action.name, result, text, uri, image, seconds=time.perf_counter() - clock)
+
+    def _key(self, action: Action, arguments: Mapping[str, Any], fingerprints: list[str], caller: Caller) -> str:
+        """Return the id of a pure action's result: the same for the same question about the same data."""
+        question = [
+            VERSION,
+            action.name,
+            action.traits.version,
+            dict(arguments),
+            fingerprints,
+            caller.tenant,
+            self.runtime.config.mask_personal,
+        ]
+        return hashlib.blake2b(json.dumps(question, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+    def _kept(self, action: Action, caller: Caller, key: str, clock: float) -> Outcome | None:
+        document = self.runtime.workspace.result(caller.tenant, key)
+        if document is None:
+            return None
+        image = self.runtime.workspace.result_image(caller.tenant, key) if document["image"] else None
+        seconds = time.perf_counter() - clock
+        return Outcome(
+            action.name, document["bounded"], document["text"], result_uri(key), image, cached=True, seconds=seconds
+        )
+
+    def _defect(self, action: str, error: Exception) -> Defect:
+        incident = uuid.uuid4().hex[:12]
+        trace_text = error.trace if isinstance(error, WorkerDefect) else None
+        log.error(
+            "incident %s in %s: %s",
+            incident,
+            action,
+            trace_text or type(error).__name__,
+            exc_info=None if trace_text else error,
+        )
+        return Defect(
+            f"{action} failed for a reason of ours, not yours: incident {incident}, logged with its trace. "
+            "Other actions still work; please report the incident."
+        )
+
+    async def _record(
+        self,
+        caller: Caller,
+        action: str,
+        fingerprints: list[str],
+        status: str,
+        started: float,
+        outcome: Outcome | None,
+    ) -> None:
+        span = trace.get_current_span().get_span_context()
+        record = record_of(
+            caller,
+            action,
+            fingerprints,
+            status,
+            started,
+            result=outcome.uri if outcome else None,
+            trace=f"{span.trace_id:032x}" if span.is_valid else None,
+        )
+        self._audit.write(record)
+        for observer in self.observers:
+            try:
+                told = observer(record, outcome)
+                if inspect.isawaitable(told):
+                    await told
+            except Exception:
+                log.exception("an observer of %s failed; the call itself is not affected", action)
+
+    async def close(self) -> None:
+        """End the workers."""
+        await self.pool.close()
+
+
+class WorkerDefect(Exception):
+    """A defect inside a worker, with the trace that it sent."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__("defect in a worker")
+        self.trace = trace
+
+
+def _error_of(answer: dict[str, Any]) -> Exception:
+    if "defect" in answer:
+        return WorkerDefect(answer["defect"])
+    return KINDS[answer["error"]](answer["message"])

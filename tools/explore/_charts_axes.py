@@ -1,0 +1,141 @@
+"""The columns of a chart: how each is read, and which are worth drawing when the caller names none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..columns import ColumnProfile, profile_columns
+from ..data.dataset import Dataset
+from ..errors import BadRequest
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+AxisKind = Literal["numeric", "datetime", "category"]
+# A wide table is not profiled whole to choose two columns.
+_LOOKED_AT = 60
+_FEW_LEVELS = 12
+_NUMERIC_SHARE = 0.9
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """A column as a chart reads it: finite numbers, instants or labels, null where it can't be read so.
+
+    Attributes:
+        values: the Ibis column to compute with.
+        unread: non-null values that can't be read so, such as words in a column of numbers.
+        whole: the numbers are all whole.
+        levels: approximate number of distinct values.
+    """
+
+    name: str
+    kind: AxisKind
+    values: ir.Column
+    unread: int = 0
+    whole: bool = False
+    levels: int = 0
+
+
+class Axes:
+    """Reads and chooses the columns of one dataset, profiling each once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._profiles: dict[str, ColumnProfile] = {}
+
+    def read(self, name: str) -> Axis:
+        """Return a column as its natural axis.
+
+        Raises:
+            BadRequest: there is no such column, or it holds no value.
+        """
+        profile = self._profile([name])[name]
+        if profile.nulls >= profile.rows:
+            raise BadRequest(f"column {name!r} holds no values to draw; choose another")
+        column: Any = self.dataset.table[name]
+        dtype = self.dataset.schema[name]
+        if dtype.is_numeric():
+            number = column.cast("float64")
+            finite = (number.isnan() | number.isinf()).ifelse(None, number)
+            return Axis(name, "numeric", finite, whole=dtype.is_integer(), levels=profile.distinct)
+        if dtype.is_timestamp() or dtype.is_date():
+            return Axis(name, "datetime", column.cast("timestamp"), levels=profile.distinct)
+        if dtype.is_string() and profile.kind == "datetime":
+            return self._parsed(name, "datetime", column.try_cast("timestamp"), profile)
+        if dtype.is_string() and (profile.numeric_share or 0) >= _NUMERIC_SHARE and profile.distinct > 2:
+            number = column.try_cast("float64")
+            return self._parsed(name, "numeric", (number.isnan() | number.isinf()).ifelse(None, number), profile)
+        return Axis(name, "category", column.cast("string"), levels=profile.distinct)
+
+    def category(self, name: str) -> Axis:
+        """Return a column as labels, whatever it holds."""
+        axis = self.read(name)
+        if axis.kind == "category":
+            return axis
+        return Axis(name, "category", self.dataset.table[name].cast("string"), levels=axis.levels)
+
+    def number(self, name: str, use: str) -> Axis:
+        """Return a column as numbers.
+
+        Raises:
+            BadRequest: it holds none.
+        """
+        axis = self.read(name)
+        if axis.kind != "numeric":
+            known = [column for column, kind in self.kinds().items() if kind == "numeric"]
+            hint = f" Numeric columns: {', '.join(known[:8])}" if known else " The table has no numeric column."
+            raise BadRequest(f"{use} needs numbers, and column {name!r} holds {axis.kind} values.{hint}")
+        return axis
+
+    def kinds(self) -> dict[str, str]:
+        """Return what the first columns hold that are worth drawing, in their order."""
+        kinds = {}
+        for name, profile in self._profile(self.dataset.columns[:_LOOKED_AT]).items():
+            dtype = self.dataset.schema[name]
+            if profile.kind in {"empty", "constant", "id", "text", "other"} or profile.nulls >= profile.rows:
+                continue
+            if dtype.is_boolean() or dtype.is_nested():
+                kinds[name] = "category"
+            elif profile.kind == "datetime" or dtype.is_temporal():
+                kinds[name] = "datetime"
+            elif dtype.is_numeric() or (profile.numeric_share or 0) >= _NUMERIC_SHARE:
+                kinds[name] = "numeric"
+            else:
+                kinds[name] = "category"
+        return kinds
+
+    def first(self, *wanted: AxisKind, without: Iterable[str | None] = ()) -> str | None:
+        """Return the column to draw of the kinds wanted: numbers with many values, labels with few, come first."""
+        taken = set(without)
+        kinds = {name: kind for name, kind in self.kinds().items() if name not in taken}
+        for kind in wanted:
+            names = [name for name, found in kinds.items() if found == kind]
+            if names:
+                return min(names, key=self._dullness)
+        return None
+
+    def numbers(self, most: int) -> list[str]:
+        """Return the numeric columns worth drawing, in their order, at most so many."""
+        return [name for name, kind in self.kinds().items() if kind == "numeric"][:most]
+
+    def _dullness(self, name: str) -> int:
+        profile = self._profile([name])[name]
+        many = profile.distinct > _FEW_LEVELS
+        numeric = self.dataset.schema[name].is_numeric()
+        codes = numeric and name.lower().endswith(("id", "code", "zip", "index", "year"))
+        return (0 if many == numeric else 1) + (2 if codes else 0)
+
+    def _parsed(self, name: str, kind: AxisKind, values: Any, profile: ColumnProfile) -> Axis:
+        read = int(self.dataset.aggregate({"read": values.count()})["read"])
+        if not read:
+            return Axis(name, "category", self.dataset.table[name].cast("string"), levels=profile.distinct)
+        return Axis(name, kind, values, unread=profile.rows - profile.nulls - read, levels=profile.distinct)
+
+    def _profile(self, names: Sequence[str]) -> dict[str, ColumnProfile]:
+        missing = [name for name in names if name not in self._profiles]
+        if missing:
+            self._profiles.update(profile_columns(self.dataset, missing))
+        return {name: self._profiles[name] for name in names}
