@@ -174,7 +174,7 @@ def products(seed: int) -> pd.DataFrame:
         for name in names:
             spread, heavy, liked = (dice.normal(f"{what} {name}", 1)[0] for what in ("price", "weight", "liking"))
             for step, variant in enumerate(variants):
-                price = round(float(np.exp(log_price + 0.7 * spread + 0.06 * step))) - 0.05
+                price = round(float(np.exp(log_price + 0.5 * spread + 0.06 * step))) - 0.05
                 weight = round(float(kilograms * np.exp(0.4 * heavy + 0.1 * step)), 2)
                 liking = np.exp(0.4 * liked - 0.15 * step)
                 made.append(

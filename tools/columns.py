@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .data.dataset import Dataset, Sample
+from .data.dataset import Dataset
 from .kinds import Facts, Kind, judge
 from .readings import reads_as_datetime, reads_as_number
+from .sampling import sample_rows
 
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
     import pyarrow as pa
 
-__all__ = ["ColumnProfile", "Kind", "column_values", "profile_columns"]
+__all__ = ["ColumnProfile", "Glance", "Kind", "glance_at_columns", "glance_of", "profile_columns", "value_counts"]
 
 SAMPLE_ROWS = 20_000
 SAMPLE_CELLS = 4_000_000
@@ -59,24 +61,56 @@ def profile_columns(dataset: Dataset, columns: Sequence[str] | None = None) -> d
     known: dict[str, ColumnProfile] = dataset.memo.setdefault("column profiles", {})
     fresh = [name for name in dict.fromkeys(names) if name not in known]
     if fresh:
-        sample = _sample(dataset, fresh)
-        whole = sample.scanned.rows == dataset.rows
-        bounds = {} if whole else dataset.aggregate(_bounds(dataset, fresh))
-        for index, name in enumerate(fresh):
-            known[name] = _profile(dataset, name, sample.arrow.column(index).combine_chunks(), bounds)
+        glances = glance_at_columns(dataset, fresh)
+        partial = [name for name in fresh if glances[name].rows < dataset.rows]
+        bounds = dataset.aggregate(_bounds(dataset, partial)) if partial else {}
+        for name in fresh:
+            known[name] = _profile(dataset, glances[name], bounds)
     return {name: known[name] for name in names}
 
 
-def column_values(dataset: Dataset, name: str) -> tuple[pa.Array, pa.Array]:
-    """Return the different non-null values of a column in the profile's sample, the most frequent first, and their counts."""
-    profile_columns(dataset, [name])
-    values, counts = dataset.memo["column values", name]
-    return values, counts
+@dataclass(frozen=True)
+class Glance:
+    """A column in a seeded sample of rows: its different non-null values, the most frequent first, and their counts."""
+
+    name: str
+    rows: int
+    nulls: int
+    values: pa.Array
+    counts: pa.Array
+    minimum: Any
+    maximum: Any
+    shares: Mapping[str, float]
+
+    def distinct(self, filled: int) -> int:
+        """Estimate how many different values there are among `filled`."""
+        return _estimate_distinct(self.counts, filled)
+
+    def facts(self, dtype: dt.DataType, filled: int, distinct: int, minimum: Any, maximum: Any) -> Facts:
+        """Return what the kind is judged from, given what is known of the whole column."""
+        whole = dtype.is_floating() and _all_whole(self.values)
+        return Facts(self.name, dtype, filled, distinct, minimum, maximum, whole, **self.shares)
 
 
-def _sample(dataset: Dataset, names: Sequence[str]) -> Sample:
-    rows = max(2_000, min(SAMPLE_ROWS, SAMPLE_CELLS // max(1, len(names))))
-    return dataset.sample(rows, names)
+def glance_at_columns(dataset: Dataset, names: Sequence[str]) -> dict[str, Glance]:
+    """Look at a sample of columns: all rows of small tables, else some 20,000; kept for the rest of the call."""
+    known: dict[str, Glance] = dataset.memo.setdefault("column glances", {})
+    fresh = [name for name in dict.fromkeys(names) if name not in known]
+    if fresh:
+        rows = max(2_000, min(SAMPLE_ROWS, SAMPLE_CELLS // len(fresh)))
+        arrow = sample_rows(dataset, rows, fresh).arrow
+        for index, name in enumerate(fresh):
+            known[name] = glance_of(dataset, name, arrow.column(index).combine_chunks())
+    return {name: known[name] for name in names}
+
+
+def glance_of(dataset: Dataset, name: str, array: pa.Array) -> Glance:
+    """Glance at some values of a column."""
+    dtype = dataset.schema[name]
+    values, counts = value_counts(array)
+    low, high = _extremes(array) if _ordered(dataset, name) else (None, None)
+    shares = _shares(values, counts) if dtype.is_string() and not dtype.is_json() else {}
+    return Glance(name, len(array), array.null_count, values, counts, low, high, shares)
 
 
 def _ordered(dataset: Dataset, name: str) -> bool:
@@ -94,25 +128,13 @@ def _bounds(dataset: Dataset, names: Sequence[str]) -> dict[Any, Any]:
     return expressions
 
 
-def _profile(dataset: Dataset, name: str, array: pa.Array, bounds: dict[Any, Any]) -> ColumnProfile:
-    filled = int(bounds.get(("filled", name), len(array) - array.null_count))
-    values, counts = _value_counts(array)
-    dataset.memo["column values", name] = values, counts
-    low, high = bounds.get(("minimum", name)), bounds.get(("maximum", name))
-    if not bounds and _ordered(dataset, name):
-        low, high = _extremes(array)
-    dtype = dataset.schema[name]
-    shares = _shares(values, counts) if dtype.is_string() and not dtype.is_json() else {}
-    facts = Facts(
-        name,
-        dtype,
-        filled,
-        _estimate_distinct(counts, filled),
-        low,
-        high,
-        whole=dtype.is_floating() and _all_whole(values),
-        **shares,
-    )
+def _profile(dataset: Dataset, glance: Glance, bounds: dict[Any, Any]) -> ColumnProfile:
+    name, dtype = glance.name, dataset.schema[glance.name]
+    filled = int(bounds.get(("filled", name), glance.rows - glance.nulls))
+    partial = ("filled", name) in bounds
+    low = bounds.get(("minimum", name)) if partial else glance.minimum
+    high = bounds.get(("maximum", name)) if partial else glance.maximum
+    facts = glance.facts(dtype, filled, glance.distinct(filled), low, high)
     return ColumnProfile(
         name=name,
         storage=str(dtype),
@@ -122,25 +144,26 @@ def _profile(dataset: Dataset, name: str, array: pa.Array, bounds: dict[Any, Any
         distinct=facts.distinct,
         minimum=low,
         maximum=high,
-        numeric_share=shares.get("numeric_share"),
-        datetime_share=shares.get("datetime_share"),
+        numeric_share=glance.shares.get("numeric_share"),
+        datetime_share=glance.shares.get("datetime_share"),
     )
 
 
-def _value_counts(array: pa.Array) -> tuple[pa.Array, pa.Array]:
+def value_counts(array: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the different non-null values and their counts, the most frequent first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     array = array.drop_null()
     if pa.types.is_nested(array.type) or isinstance(array.type, pa.BaseExtensionType):
-        array = pa.array([str(value) for value in array.slice(0, _TEXTS).to_pylist()], pa.string())
+        array = pa.array([str(value) for value in array.to_pylist()], pa.string())
     counted = array.value_counts()
     order = pc.sort_indices(counted.field("counts"), sort_keys=[("", "descending")])
     return counted.field("values").take(order), counted.field("counts").take(order)
 
 
 def _estimate_distinct(counts: pa.Array, filled: int) -> int:
-    """Estimate the number of different values among `filled` from the counts of a sample of them; exact for all of them.
+    """Estimate how many of `filled` values are different from the counts of a sample; exact when that is all of them.
 
     Source: the estimator Duj1 of Haas, Naughton, Seshadri and Stokes, "Sampling-based estimation of the number of
     distinct values of an attribute", VLDB 1995.

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "categorical", "datetime", "boolean", "text", "id", "constant", "empty", "other"]
 
-# A column of which this share of values is different identifies rows; a little less than all, as keys get repeated by accident.
+# A column with this share of different values identifies rows; a little less than all, as keys get repeated by accident.
 UNIQUE = 0.95
 # Fewer rows than this say nothing about uniqueness.
 _ENOUGH = 50
 _MANY_CODES = 1_000
 _ID_WORDS = frozenset({"id", "ids", "key", "uuid", "guid", "pk", "fk", "sku", "isbn", "ean", "hash", "token"})
-_CODE_WORDS = _ID_WORDS | {
+# The last word of names whose digits are labels.
+CODE_WORDS = _ID_WORDS | {
     *("code", "type", "class", "category", "cat", "status", "flag", "zip", "zipcode", "postcode", "postal"),
     *("group", "cluster", "label", "gender", "sex", "region", "zone", "segment", "pclass", "phone", "fax"),
 }
@@ -68,13 +69,13 @@ class Facts:
         """Whether the name says that the values are labels, even when they are digits."""
         words = name_words(self.name)
         counted = bool(words) and words[0] in {"num", "number", "count", "n", "total", "avg", "mean", "sum"}
-        return bool(words) and words[-1] in _CODE_WORDS and not counted
+        return bool(words) and words[-1] in CODE_WORDS and not counted
 
 
 def judge(facts: Facts) -> Kind:
     """Return the kind of a column.
 
-    Source: the conventions of ydata-profiling and skrub for types, with the name as a witness where digits are ambiguous.
+    The name is a witness where digits are ambiguous: a code or a key of another table is no measure.
     """
     dtype = facts.dtype
     if dtype.is_null() or not facts.filled:

@@ -15,7 +15,9 @@ from typing import Any
 Kind = str  # "email", "phone", "card", "iban", "id" or "account"
 
 # A text without any of these can hold nothing that is masked; most texts end here.
-_WORTH_A_LOOK = re.compile(r"@|\d[\d ().\-/]{6,}\d|[A-Z]{2}\d\d ?[A-Z0-9]{4}")
+_WORTH_A_LOOK = re.compile(
+    r"@|\+[1-9]|\d{14}|[A-Z]{2}\d\d ?[A-Z0-9]{4}|\d{3}[ /-]\d{3}|\d{3}\.\d{3}\.|\d{3}-\d\d-\d{4}|\d\)[ /-]?\d{3}"
+)
 
 _DOMAIN = re.compile(r"@((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})")
 _LOCAL = frozenset("._%+'-")
@@ -142,19 +144,26 @@ def _mask_record(record: dict[str, Any], inherited: Kind | None, learned: dict[s
     masked: dict[str, Any] = {}
     repeats: dict[str, int] = {}
     for key, item in record.items():
-        own = kind_of(key)
+        own, name = _known_key(key)
         below = own or (None if kind is None or _is_about(key, item, measured="metric" in record) else kind)
-        if kinds is not None and isinstance(item, list):
-            item = [_mask_row(row, kinds, learned) for row in item]
-        name = _mask_text(key) if inherited is None or own is not None else _mask_known(key, inherited, learned)
+        if inherited is not None and own is None:
+            name = _mask_known(key, inherited, learned)
         if name != key:
             # The key was a value of the column, and what it leads to is about that.
             below = None
         while name in masked:
             repeats[name] = repeats.get(name, 1) + 1
             name = f"{name} ({repeats[name]})"
-        masked[name] = _mask(item, below, learned)
+        if kinds is not None and isinstance(item, list):
+            item = [_mask_row(row, kinds, learned) for row in item]
+        plain = below is None and (item is None or isinstance(item, float | int))
+        masked[name] = item if plain else _mask(item, below, learned)
     return masked
+
+
+@lru_cache(maxsize=4096)
+def _known_key(key: str) -> tuple[Kind | None, str]:
+    return kind_of(key), _mask_text(key)
 
 
 def _is_about(key: str, item: Any, *, measured: bool) -> bool:
@@ -171,7 +180,6 @@ def _mask_row(row: Any, kinds: list[Kind | None], learned: dict[str, str] | None
     return [_mask(cell, kind, learned) for cell, kind in zip(row, kinds, strict=True)]
 
 
-@lru_cache(maxsize=4096)
 def kind_of(name: str) -> Kind | None:
     """Tell by its name what personal thing a column holds, or None."""
     words = _words(name)

@@ -16,11 +16,22 @@ _ISO = re.compile(
 _SHORT = re.compile(
     r"(?P<a>\d{1,2})([-/.])(?P<b>\d{1,2})\2(?P<y>\d{4}|\d{2})(?P<time>,? \d{1,2}:\d{2}(?::\d{2})?(?: ?[AaPp][Mm])?)?"
 )
-_NAMED_DAY_FIRST = re.compile(r"(?P<d>\d{1,2})[ -](?P<name>[A-Za-z]{3,9})\.?[ -,]{1,2}(?P<y>\d{4}|\d{2})(?P<time> \d{1,2}:\d{2}(?::\d{2})?)?")
-_NAMED_MONTH_FIRST = re.compile(r"(?P<name>[A-Za-z]{3,9})\.? (?P<d>\d{1,2}),? (?P<y>\d{4})(?P<time> \d{1,2}:\d{2}(?::\d{2})?)?")
+_NAMED_DAY_FIRST = re.compile(
+    r"(?P<d>\d{1,2})[ -](?P<name>[A-Za-z]{3,9})\.?[ -,]{1,2}(?P<y>\d{4}|\d{2})(?P<time> \d{1,2}:\d{2}(?::\d{2})?)?"
+)
+_NAMED_MONTH_FIRST = re.compile(
+    r"(?P<name>[A-Za-z]{3,9})\.? (?P<d>\d{1,2}),? (?P<y>\d{4})(?P<time> \d{1,2}:\d{2}(?::\d{2})?)?"
+)
 _COMPACT = re.compile(r"(?P<y>19\d\d|20\d\d)(?P<m>0[1-9]|1[0-2])(?P<d>0[1-9]|[12]\d|3[01])")
-_MONTHS = "january february march april may june july august september october november december".split()
-_MONTH_OF = {month: number for number, month in enumerate(_MONTHS, 1)} | {m[:3]: n for n, m in enumerate(_MONTHS, 1)} | {"sept": 9}
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_MONTH_OF = (
+    {month: number for number, month in enumerate(_MONTHS, 1)}
+    | {m[:3]: n for n, m in enumerate(_MONTHS, 1)}
+    | {"sept": 9}
+)
 
 TRUE_WORDS = frozenset({"true", "t", "yes", "y", "1", "on"})
 FALSE_WORDS = frozenset({"false", "f", "no", "n", "0", "off"})
@@ -89,7 +100,9 @@ def _short_format(match: re.Match[str]) -> str | None:
     year = int(match["y"]) if len(match["y"]) == 4 else 2000
     day_first, month_first = _is_day(year, second, first), _is_day(year, first, second)
     separator, time = match[2], " time" if match["time"] else ""
-    orders = [f"{o}{separator}Y" for o, holds in ((f"D{separator}M", day_first), (f"M{separator}D", month_first)) if holds]
+    orders = [
+        f"{o}{separator}Y" for o, holds in ((f"D{separator}M", day_first), (f"M{separator}D", month_first)) if holds
+    ]
     return " or ".join(orders) + time if orders and year else None
 
 

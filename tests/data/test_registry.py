@@ -116,9 +116,9 @@ def test_a_name_is_looked_up_in_well_under_a_millisecond(registry):
 
 
 def _time_of(call) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     call()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_change_of_equal_size_by_another_registry_is_seen_at_once(registry, tmp_path):

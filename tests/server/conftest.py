@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
+ORDERS = "order_id,city,amount\n1,Berlin,10.5\n2,Paris,\n3,Berlin,7\n"
 
 
 @pytest.fixture
@@ -36,35 +39,68 @@ def stdio(tmp_path: Path, data_folder: Path) -> Connect:
     return connect
 
 
-@pytest.fixture
-def free_port() -> int:
+def _start_http(folder: Path, log_file: Path, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "refinery", "serve", str(folder), "--http", "--port", str(port)]
+    with log_file.open("w") as log:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=log, stdout=log)
+    address = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + 60
+    while True:
+        try:
+            httpx.get(f"{address}/health")
+            return process, address
+        except httpx.TransportError:
+            if time.monotonic() > end or process.poll() is not None:
+                process.kill()
+                raise AssertionError(log_file.read_text()) from None
+            time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(timeout=20)
 
 
 @pytest.fixture
-def http_server(tmp_path: Path, data_folder: Path, free_port: int) -> Iterator[Callable[..., str]]:
-    """Start servers over HTTP on loopback; they end with the test."""
+def http_server(tmp_path: Path, data_folder: Path) -> Iterator[Callable[..., str]]:
+    """Start servers of a test's own over HTTP on loopback; they end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*options: str, **environment: str) -> str:
-        command = [sys.executable, "-m", "refinery", "serve", str(data_folder), "--http", "--port", str(free_port)]
-        env = {**os.environ, "REFINERY_WORKSPACE": str(tmp_path / "workspace"), **environment}
-        with (tmp_path / "http.log").open("w") as log:
-            started.append(subprocess.Popen([*command, *options], env=env, stderr=log, stdout=log))
-        address = f"http://127.0.0.1:{free_port}"
-        end = time.monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"{address}/health")
-                return address
-            except httpx.TransportError:
-                assert time.monotonic() < end, (tmp_path / "http.log").read_text()
-                time.sleep(0.05)
+    def start(**environment: str) -> str:
+        process, address = _start_http(
+            data_folder, tmp_path / "http.log", {"REFINERY_WORKSPACE": str(tmp_path / "workspace"), **environment}
+        )
+        started.append(process)
+        return address
 
     yield start
     for process in started:
-        process.terminate()
-        process.wait(timeout=20)
+        _stop(process)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server over HTTP that the tests of a session share, and the folder it reads."""
+
+    address: str
+    folder: Path
+
+    @contextlib.asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        async with Client(streamable_http_client(f"{self.address}/mcp")) as client:
+            yield client
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    (folder / "orders.csv").write_text(ORDERS)
+    workspace = tmp_path_factory.mktemp("workspace") / "w"
+    process, address = _start_http(
+        folder, workspace.parent / "http.log", {"REFINERY_WORKSPACE": str(workspace), "PYTHONPATH": ""}
+    )
+    yield Served(address, folder)
+    _stop(process)

@@ -6,6 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -16,11 +17,14 @@ from refinery.server.settings import load_settings
 from refinery.server.wiring import build, catalogue
 from refinery.tools.errors import BadRequest
 
+if TYPE_CHECKING:
+    from conftest import Served
+
 Start = Callable[..., str]
 
 
-def test_execute_answers_with_the_result_and_the_time_it_took(http_server: Start) -> None:
-    address = http_server()
+def test_execute_answers_with_the_result_and_the_time_it_took(served: Served) -> None:
+    address = served.address
     body = {"task_id": "t-1", "action": "check_missing_values", "params": {"dataset": "orders.csv"}}
     response = httpx.post(f"{address}/execute", json=body, timeout=60)
     answer = response.json()
@@ -43,9 +47,9 @@ def test_execute_answers_with_the_result_and_the_time_it_took(http_server: Start
     ],
 )
 def test_failures_have_a_status_and_say_what_to_mend(
-    http_server: Start, body: object, status: int, message: str
+    served: Served, body: object, status: int, message: str
 ) -> None:
-    response = httpx.post(f"{http_server()}/execute", json=body, timeout=60)
+    response = httpx.post(f"{served.address}/execute", json=body, timeout=60)
     answer = response.json()
     assert response.status_code == status
     assert (answer["success"], answer["result"]) == (False, None)
@@ -53,8 +57,8 @@ def test_failures_have_a_status_and_say_what_to_mend(
     assert answer["task_id"]
 
 
-def test_health_answers_within_ten_milliseconds(http_server: Start) -> None:
-    with httpx.Client(base_url=http_server()) as client:
+def test_health_answers_within_ten_milliseconds(served: Served) -> None:
+    with httpx.Client(base_url=served.address) as client:
         times = []
         for _ in range(30):
             started = time.perf_counter()
@@ -65,8 +69,8 @@ def test_health_answers_within_ten_milliseconds(http_server: Start) -> None:
     assert statistics.median(times) < 0.01
 
 
-def test_openapi_describes_execute_and_actions_lists_all(http_server: Start) -> None:
-    address = http_server()
+def test_openapi_describes_execute_and_actions_lists_all(served: Served) -> None:
+    address = served.address
     paths = httpx.get(f"{address}/openapi.json").json()["paths"]
     assert {"/execute", "/health", "/actions"} <= set(paths)
     listed = {item["action"] for item in httpx.get(f"{address}/actions").json()}
@@ -78,9 +82,9 @@ def test_openapi_describes_execute_and_actions_lists_all(http_server: Start) -> 
     ("headers", "status"), [({"Host": "evil.example"}, 421), ({"Origin": "https://evil.example"}, 403)]
 )
 def test_foreign_hosts_and_origins_are_refused_on_every_path(
-    http_server: Start, path: str, headers: dict[str, str], status: int
+    served: Served, path: str, headers: dict[str, str], status: int
 ) -> None:
-    assert httpx.post(f"{http_server()}{path}", headers=headers, json={}).status_code == status
+    assert httpx.post(f"{served.address}{path}", headers=headers, json={}).status_code == status
 
 
 def test_allowed_hosts_and_origins_pass_and_browsers_are_told_so(http_server: Start) -> None:
@@ -119,6 +123,6 @@ def test_listening_beyond_this_machine_without_a_token_is_refused(monkeypatch: p
         http_app(build(load_settings()))
 
 
-def test_a_body_that_is_too_large_is_refused(http_server: Start) -> None:
+def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
     body = {"action": "list_datasets", "params": {"x": "x" * 5_000_000}}
-    assert httpx.post(f"{http_server()}/execute", json=body).status_code == 413
+    assert httpx.post(f"{served.address}/execute", json=body).status_code == 413

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 from mcp.client.client import Client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ImageContent, PromptReference, ResourceLink, TextContent
 from refinery.server.wiring import catalogue
+
+if TYPE_CHECKING:
+    from conftest import Served
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
@@ -31,8 +33,8 @@ async def test_a_client_finds_every_action_and_calls_one(stdio: Connect, mode: s
     jsonschema.validate(result.structured_content, tools["check_missing_values"].output_schema)
 
 
-async def test_annotations_tell_what_reads_and_what_destroys(stdio: Connect) -> None:
-    async with stdio() as client:
+async def test_annotations_tell_what_reads_and_what_destroys(served: Served) -> None:
+    async with served.client() as client:
         hints = {tool.name: tool.annotations for tool in (await client.list_tools()).tools}
     assert hints["check_drift"].read_only_hint is True
     assert hints["delete_dataset"].destructive_hint is True
@@ -53,9 +55,9 @@ async def test_annotations_tell_what_reads_and_what_destroys(stdio: Connect) -> 
     ],
 )
 async def test_errors_are_results_that_name_the_wrong_value(
-    stdio: Connect, tool: str, arguments: dict[str, object], kind: str | None, message: str
+    served: Served, tool: str, arguments: dict[str, object], kind: str | None, message: str
 ) -> None:
-    async with stdio() as client:
+    async with served.client() as client:
         result = await client.call_tool(tool, arguments)
     assert result.is_error
     assert message in result.content[0].text
@@ -63,10 +65,10 @@ async def test_errors_are_results_that_name_the_wrong_value(
     assert kind is None or (result.meta or {})["refinery/error"] == kind
 
 
-async def test_a_cut_result_links_to_the_whole(stdio: Connect, data_folder: Path) -> None:
+async def test_a_cut_result_links_to_the_whole(served: Served) -> None:
     header = ",".join(f"c{i}" for i in range(80))
-    (data_folder / "wide.csv").write_text(f"{header}\n{','.join('1' * 80)}\n")
-    async with stdio() as client:
+    (served.folder / "wide.csv").write_text(f"{header}\n{','.join('1' * 80)}\n")
+    async with served.client() as client:
         result = await client.call_tool("check_missing_values", {"dataset": "wide.csv"})
         assert len(result.structured_content["columns"]) == 50
         assert result.structured_content["truncated"] is True
@@ -75,8 +77,8 @@ async def test_a_cut_result_links_to_the_whole(stdio: Connect, data_folder: Path
     assert len(whole["columns"]) == 80
 
 
-async def test_a_chart_comes_as_a_picture(stdio: Connect) -> None:
-    async with stdio() as client:
+async def test_a_chart_comes_as_a_picture(served: Served) -> None:
+    async with served.client() as client:
         result = await client.call_tool("create_visualization", {"dataset": "orders.csv", "chart_type": "bar"})
         picture = next(block for block in result.content if isinstance(block, ImageContent))
         kept = await client.read_resource(result.structured_content["uri"] + "/chart")
@@ -84,8 +86,8 @@ async def test_a_chart_comes_as_a_picture(stdio: Connect) -> None:
     assert kept.contents[0].blob == picture.data
 
 
-async def test_datasets_are_resources_and_names_complete(stdio: Connect) -> None:
-    async with stdio() as client:
+async def test_datasets_are_resources_and_names_complete(served: Served) -> None:
+    async with served.client() as client:
         await client.call_tool("load_dataset", {"source": "orders.csv", "name": "sales"})
         resources = (await client.list_resources()).resources
         assert [str(r.uri) for r in resources] == ["refinery://datasets/sales"]
@@ -100,15 +102,15 @@ async def test_datasets_are_resources_and_names_complete(stdio: Connect) -> None
         assert columns.completion.values == ["amount"]
 
 
-async def test_an_unknown_resource_is_an_error_that_says_what_to_do(stdio: Connect) -> None:
-    async with stdio() as client:
+async def test_an_unknown_resource_is_an_error_that_says_what_to_do(served: Served) -> None:
+    async with served.client() as client:
         with pytest.raises(MCPError, match="call the tool again"):
             await client.read_resource("refinery://results/0123456789abcdef01234567")
 
 
-async def test_prompts_name_the_tools_to_call(stdio: Connect) -> None:
+async def test_prompts_name_the_tools_to_call(served: Served) -> None:
     names = {item.name for item in catalogue()}
-    async with stdio() as client:
+    async with served.client() as client:
         prompts = {prompt.name for prompt in (await client.list_prompts()).prompts}
         assert prompts >= {"audit_table", "compare_tables", "prepare_for_modelling"}
         prompt = await client.get_prompt("audit_table", {"dataset": "orders", "target": "returned"})
@@ -125,24 +127,22 @@ async def test_only_the_tools_of_the_agents_asked_for_are_offered(stdio: Connect
     assert names == {item.name for item in catalogue() if item.group == "quality"}
 
 
-async def test_progress_is_reported_during_a_call(stdio: Connect) -> None:
+async def test_progress_is_reported_during_a_call(served: Served) -> None:
     steps: list[tuple[float, float | None, str | None]] = []
 
     async def on_progress(done: float, total: float | None, message: str | None) -> None:
         steps.append((done, total, message))
 
-    async with stdio() as client:
+    async with served.client() as client:
         await client.call_tool("quality_report", {"dataset": "orders.csv"}, progress_callback=on_progress)
     assert steps
     assert [step[0] for step in steps] == sorted({step[0] for step in steps})
 
 
-async def test_the_same_over_http(http_server: Callable[..., str]) -> None:
-    address = http_server()
-    async with Client(streamable_http_client(f"{address}/mcp")) as client:
+async def test_the_same_over_http(served: Served, stdio: Connect) -> None:
+    async with served.client() as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == {item.name for item in catalogue()}
-        result = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
-        assert not result.is_error
-    async with Client(streamable_http_client(f"{address}/mcp")) as client:
-        again = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
-    assert again.structured_content == result.structured_content
+        over_http = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
+    async with stdio() as client:
+        over_stdio = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
+    assert over_http.structured_content == over_stdio.structured_content

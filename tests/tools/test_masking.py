@@ -264,6 +264,6 @@ def test_no_text_makes_masking_slow(piece):
 
 
 def _seconds(document) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     mask(document)
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -129,6 +129,24 @@ def _place(value: str, likely: Form) -> str:
 
 
 @dataclass(frozen=True)
+class Untyped:
+    """Files as a query over columns of which some are text that may yet get a type.
+
+    Attributes:
+        query: SQL that yields the rows.
+        texts: the text columns, and for each the forms that may change its type.
+        encoding, delimiter, unreadable_rows, notes: as in `Reading`.
+    """
+
+    query: str
+    texts: Mapping[str, Form]
+    encoding: str | None = None
+    delimiter: str | None = None
+    unreadable_rows: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Cast:
     """What becomes of a text column: its SQL expression, and what a person should know of it."""
 

@@ -6,15 +6,19 @@ file is attached, and a SQLite table is copied, because its columns have no type
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ..errors import BadRequest, DataUnreadable, Unavailable, unknown
+from .dataset import Reading
 from .engine import Engine
+from .sql import identifier
+from .views import make_view
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -34,7 +38,7 @@ class ConnectionTable:
     """A table of a named database; `table` is what the caller wrote after the slash, its schema included."""
 
     connection: str
-    url: str
+    url: str = field(repr=False)
     table: str
 
     @property
@@ -87,15 +91,16 @@ def parse(text: str, connections: Mapping[str, str]) -> ConnectionTable:
             f"connection {name!r} is not a URL; write special characters of its password as %5B …"
         ) from None
     if scheme not in _KINDS:
+        kind = f"is of kind {scheme!r}" if "://" in connections[name] else "is not a URL"
         raise BadRequest(
-            f"connection {name!r} is of kind {scheme!r}; data.connections may hold URLs that start with "
+            f"connection {name!r} {kind}; data.connections may hold URLs that start with "
             "postgresql://, duckdb:/// or sqlite:///"
         )
     return ConnectionTable(name, connections[name], table)
 
 
-def open_table(reference: ConnectionTable, engine: Engine) -> ir.Table:
-    """Connect and return the table.
+def open_table(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Reading]:
+    """Connect and return the table, and what is to be said of its types.
 
     Raises:
         BadRequest: the database has no such table; the message names the nearest.
@@ -120,7 +125,7 @@ def _chosen(reference: ConnectionTable, tables: Sequence[tuple[str, str]], defau
     raise unknown("table", wanted, names, where=f" in connection {reference.connection!r}")
 
 
-def _postgresql(reference: ConnectionTable, _: Engine) -> ir.Table:
+def _postgresql(reference: ConnectionTable, _: Engine) -> tuple[ir.Table, Reading]:
     import ibis
 
     try:
@@ -129,21 +134,27 @@ def _postgresql(reference: ConnectionTable, _: Engine) -> ir.Table:
         raise Unavailable(
             f"connection {reference.connection!r} needs the PostgreSQL driver: pip install 'refinery-mcp[postgres]'"
         ) from None
-    try:
-        con = psycopg.connect(
-            reference.url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="refinery"
-        )
-        # Refinery only reads, whatever the user of the connection might do.
-        con.execute("SET default_transaction_read_only = on")
-        with suppress(psycopg.Error):
-            # The query of a call that was cancelled ends with its process; not every server has this.
-            con.execute("SET client_connection_check_interval = '2s'")
-        tables = con.execute(_POSTGRESQL_TABLES).fetchall()
-        default = con.execute("SELECT current_schema()").fetchone()
-    except (psycopg.Error, ValueError) as error:
-        raise Unavailable(f"connection {reference.connection!r} failed: {_scrubbed(error, reference.url)}") from None
-    schema, name = _chosen(reference, tables, str(default[0]) if default else "public")
-    return ibis.postgres.from_connection(con).table(name, database=schema)
+    with ExitStack() as opened:
+        try:
+            con = psycopg.connect(
+                reference.url, autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="refinery"
+            )
+            opened.callback(con.close)
+            # Refinery only reads, whatever the user of the connection might do.
+            con.execute("SET default_transaction_read_only = on")
+            with suppress(psycopg.Error):
+                # The query of a call that was cancelled ends with its process; not every server has this.
+                con.execute("SET client_connection_check_interval = '2s'")
+            tables = con.execute(_POSTGRESQL_TABLES).fetchall()
+            default = con.execute("SELECT coalesce(current_schema(), 'public')").fetchall()[0][0]
+        except (psycopg.Error, ValueError) as error:
+            reason = _scrubbed(error, reference.url)
+            raise Unavailable(f"connection {reference.connection!r} failed: {reason}") from None
+        schema, name = _chosen(reference, tables, default)
+        backend = ibis.postgres.from_connection(con)
+        # Nobody closes a dataset: the connection goes with the last table that uses it.
+        weakref.finalize(backend, opened.pop_all().close)
+    return backend.table(name, database=schema), Reading()
 
 
 # Foreign and partitioned tables and views are tables to a reader.
@@ -154,7 +165,7 @@ AND n.nspname NOT LIKE 'pg\\_%' AND has_table_privilege(c.oid, 'SELECT') AND NOT
 """
 
 
-def _duckdb(reference: ConnectionTable, engine: Engine) -> ir.Table:
+def _duckdb(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Reading]:
     import duckdb
 
     backend = engine.connect()
@@ -170,10 +181,11 @@ def _duckdb(reference: ConnectionTable, engine: Engine) -> ir.Table:
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'connected'"
     ).fetchall()
     schema, name = _chosen(reference, found, "main")
-    return backend.table(name, database=("connected", schema))
+    table, notes = make_view(backend, f"SELECT * FROM connected.{identifier(schema)}.{identifier(name)}")  # noqa: S608
+    return table, Reading(notes=tuple(notes))
 
 
-def _sqlite(reference: ConnectionTable, engine: Engine) -> ir.Table:
+def _sqlite(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Reading]:
     import sqlite3
 
     from .sqlite_tables import batches_of, columns_of, names_of
@@ -187,11 +199,11 @@ def _sqlite(reference: ConnectionTable, engine: Engine) -> ir.Table:
             columns = columns_of(con, name)
             backend = engine.connect()
             backend.con.register("batches", batches_of(con, name, columns))
-            backend.raw_sql("CREATE TABLE dataset AS FROM batches")
+            backend.raw_sql("CREATE TABLE copied AS FROM batches")
             backend.con.unregister("batches")
     except sqlite3.Error as error:
         raise DataUnreadable(f"connection {reference.connection!r} failed: {_reason(error)}") from None
-    return _with_times(backend.table("dataset"), [column.name for column in columns if column.holds_time])
+    return _with_times(backend.table("copied"), [column.name for column in columns if column.holds_time]), Reading()
 
 
 def _with_times(table: ir.Table, names: Sequence[str]) -> ir.Table:

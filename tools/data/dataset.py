@@ -39,8 +39,12 @@ class Sample:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """The same rows as a pandas table with NumPy types."""
-        return self.arrow.to_pandas()
+        """The same rows as a pandas table with NumPy types: decimals as floats, dates as `datetime64`."""
+        import pyarrow as pa
+
+        types = [pa.float64() if pa.types.is_decimal(kind) else kind for kind in self.arrow.schema.types]
+        schema = pa.schema(list(zip(self.arrow.column_names, types, strict=True)))
+        return self.arrow.cast(schema).to_pandas(date_as_object=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,24 +102,52 @@ class Dataset:
         """Compute named scalar expressions over the table in as few passes as can be.
 
         Names are the caller's; the engine sees short ones, so any text will do.
+
+        Returns:
+            A plain Python value for each name, in the given order: None for null; a timestamp that Python
+            can't hold (`infinity`, years past 9999) as text.
         """
         names = list(expressions)
         values: dict[str, Any] = {}
         for start in range(0, len(names), AGGREGATES_AT_ONCE):
             batch = names[start : start + AGGREGATES_AT_ONCE]
             keyed = {f"a{index}": expressions[name] for index, name in enumerate(batch)}
-            row = self.table.aggregate(**keyed).to_pyarrow().to_pylist()[0]
-            values.update({name: row[f"a{index}"] for index, name in enumerate(batch)})
+            row = self.table.aggregate(**keyed).to_pyarrow()
+            values.update({name: _plain(row.column(f"a{index}")) for index, name in enumerate(batch)})
         return values
 
     def sample(self, rows: int, columns: Sequence[str] | None = None, *, seed: int = 0) -> Sample:
-        """Bring at most about `rows` rows into memory: all of them when they fit, else a seeded Bernoulli sample."""
-        table = self.table if columns is None else self.table.select(*self.require(columns))
+        """Bring `rows` random rows into memory in the order of the table, or all of them when there are no more.
+
+        On DuckDB they are exactly as many, and for a seed the same ones whatever columns are asked for and
+        however many threads run. Other engines draw each row for itself, so that there may be a fifth more or
+        fewer, but some if the table has any.
+
+        Raises:
+            BadRequest: a column does not exist.
+        """
+        names = self.require(columns)
         if self.rows <= rows:
-            arrow = table.to_pyarrow()
-            return Sample(arrow, Scanned(rows=arrow.num_rows, of=self.rows))
-        arrow = table.sample(rows / self.rows, method="row", seed=seed).to_pyarrow()
+            return Sample(_fetched(self.table, names), self.everything)
+        if self.table.get_backend().name == "duckdb":
+            arrow = self._drawn(rows, names, seed)
+        else:
+            arrow = _fetched(self.table.sample(min(1.0, rows / self.rows), method="row", seed=seed), names)
+            arrow = arrow.slice(0, rows + rows // 5) if arrow.num_rows else _fetched(self.table.limit(rows), names)
         return Sample(arrow, Scanned(rows=arrow.num_rows, of=self.rows, method=f"random sample, seed {seed}"))
+
+    def _drawn(self, rows: int, names: Sequence[str], seed: int) -> pa.Table:
+        import ibis
+        import numpy as np
+        import pyarrow as pa
+
+        from .views import numbered_rows
+
+        number = next(name for name in ("row", "row_number", "_row_number_") if name not in self.columns)
+        drawn = np.sort(np.random.default_rng(seed).choice(self.rows, size=rows, replace=False))
+        keys = ibis.memtable(pa.table({number: drawn}))
+        chosen = numbered_rows(self.table, number).semi_join(keys, number)
+        return _fetched(chosen, [*names, number]).sort_by(number).drop_columns(number)
 
     @property
     def everything(self) -> Scanned:
@@ -123,7 +155,29 @@ class Dataset:
         return Scanned(rows=self.rows, of=self.rows)
 
     def query(self, expression: ir.Expr) -> str:
-        """Return the SQL of an expression, for evidence, with the table called `dataset`."""
-        import ibis
+        """Return the SQL of an expression over this table, for evidence: one line of DuckDB's dialect.
 
-        return str(ibis.to_sql(expression, dialect="duckdb"))
+        The table is called `dataset` in it, whatever the engine knows it by, so that `query_dataset` can run it.
+        """
+        from .evidence import readable_sql
+
+        return readable_sql(expression, self.table)
+
+
+def _fetched(table: ir.Table, names: Sequence[str]) -> pa.Table:
+    """Bring columns into memory; none of them too, which engines have no words for."""
+    import pyarrow as pa
+
+    if not names:
+        return pa.table({"_": pa.nulls(int(table.count().to_pyarrow().as_py()))}).select([])
+    return table.select(*names).to_pyarrow()
+
+
+def _plain(column: pa.ChunkedArray) -> Any:
+    """Return the one value of a column as Python has it, or as text where Python has no such value."""
+    import pyarrow as pa
+
+    try:
+        return column[0].as_py()
+    except (ValueError, OverflowError):
+        return column.cast(pa.string())[0].as_py()

@@ -15,6 +15,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from .casting import ANY, Untyped
 from .dialects import LONE_COLUMN, Dialect, Row, blank, find_dialect, long_fields
 from .sql import literal
 from .text import count_records, plain_text
@@ -26,18 +27,6 @@ BATCH = 20_000
 # A quoted field over more lines than this is a quote that was never closed.
 MOST_LINES = 2_000
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Delimited:
-    """Delimited files as a query over text columns, and what was found out."""
-
-    query: str
-    names: tuple[str, ...]
-    encoding: str
-    delimiter: str | None
-    unreadable_rows: int
-    notes: tuple[str, ...]
 
 
 @dataclass
@@ -67,7 +56,7 @@ BROKEN = "had a quote that is never closed and could not be read"
 STRAY = "had a stray quote, kept as text"
 
 
-def read_delimited(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], folder: Path) -> Delimited:
+def read_delimited(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], folder: Path) -> Untyped:
     """Read delimited files as one query over text columns; empty fields, quoted or not, are null.
 
     Raises:
@@ -93,12 +82,12 @@ def read_delimited(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path],
         (dialect, quick, [path for path, _, _ in group])
         for (dialect, quick), group in groupby(parts, key=lambda part: (part[1], part[2]))
     ]
-    queries = [_scan(files, dialect) if quick else _staged(files) for dialect, quick, files in groups]
+    queries = [_scan(files, dialect) if quick else staged(files) for dialect, quick, files in groups]
     names = tuple({name: None for dialect, _, _ in groups for name in dialect.names})
     delimiters = {dialect.delimiter: None for dialect, _, _ in groups if dialect.delimiter != LONE_COLUMN}
-    return Delimited(
+    return Untyped(
         query="\nUNION ALL BY NAME\n".join(queries),
-        names=names,
+        texts=dict.fromkeys(names, ANY),
         encoding=", ".join(dict.fromkeys(encodings)),
         delimiter=" or ".join(delimiters) or None,
         unreadable_rows=unreadable,
@@ -116,8 +105,10 @@ def _scan(paths: Sequence[Path], dialect: Dialect) -> str:
     )
 
 
-def _staged(paths: Sequence[Path]) -> str:
-    return f"SELECT * FROM read_parquet([{', '.join(literal(str(path)) for path in paths)}])"
+def staged(paths: Sequence[Path], *, by_name: bool = False) -> str:
+    """Return the query over Parquet files that a reader has written for itself."""
+    files = ", ".join(literal(str(path)) for path in paths)
+    return f"SELECT * FROM read_parquet([{files}], union_by_name = {str(by_name).lower()}, hive_partitioning = false)"
 
 
 def _quick_reader_is_right(connection: duckdb.DuckDBPyConnection, path: Path, dialect: Dialect) -> bool:

@@ -80,12 +80,12 @@ def _parse(
 def find_dialect(connection: duckdb.DuckDBPyConnection, path: Path) -> Dialect:
     """Find out how a delimited UTF-8 file is written, from its first half megabyte."""
     sample = _sample(path)
+    if not sample.strip():
+        raise DataUnreadable(f"{path.name!r} holds nothing but blank lines; name another file")
     delimiter, quote = _delimiter_and_quote(connection, path, sample)
     backslash = re.search(rf"\\{quote}(?!\s*({re.escape(delimiter)}|$))", sample, re.MULTILINE)
     escape = "\\" if backslash and quote * 2 not in sample.replace(f"\\{quote}", "") else None
     records = _records(sample, delimiter, quote, escape)
-    if not records:
-        raise DataUnreadable(f"{path.name!r} holds nothing but blank lines; name another file")
     width = _width([row for _, row in records])
     # Lines of a title above the table have fewer fields than it.
     start = next((index for index, (_, row) in enumerate(records) if len(row) >= width), 0)
@@ -170,21 +170,40 @@ def _named_rows(header: Row, width: int) -> bool:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A delimiter, and what it makes of the sample.
+
+    Attributes:
+        width: the commonest number of fields; `share` of the rows have it.
+        heads: the first row has as many, too.
+        titled: not so, but all rows do that follow some lines which look like a title.
+    """
+
     delimiter: str
     quote: str
     width: int
     share: float
     heads: bool
+    titled: bool = False
 
 
 def _try(sample: str, delimiter: str, quote: str) -> _Candidate:
-    rows = [row for _, row in _records(sample, delimiter, quote)]
+    records = _records(sample, delimiter, quote)
+    rows = [row for _, row in records]
     width = _width(rows)
     share = sum(len(row) == width for row in rows) / max(len(rows), 1)
     heads = bool(rows) and (len(rows[0]) == width or _named_rows(rows[0], width))
     if delimiter == "," and width == 2 and not heads and _decimals(rows):
         width = 1
-    return _Candidate(delimiter, quote, width, share, heads)
+    return _Candidate(delimiter, quote, width, share, heads, not heads and _titled(records, width))
+
+
+def _titled(records: Sequence[tuple[int, Row]], width: int) -> bool:
+    start = next((index for index, (_, row) in enumerate(records) if len(row) == width), 0)
+    table = [row for _, row in records[start:]]
+    fitting = sum(len(row) == width for row in table)
+    # With two fields, and no blank line below it, the title may as well be the header of a lone column.
+    apart = records[start][0] > start + 1
+    return 1 <= start <= 20 and fitting >= 2 and fitting >= 0.9 * len(table) and (width > 2 or (width == 2 and apart))
 
 
 def _decimals(rows: Sequence[Row]) -> bool:
@@ -195,6 +214,7 @@ def _delimiter_and_quote(connection: duckdb.DuckDBPyConnection, path: Path, samp
     quote = _quote(sample)
     tried = [_try(sample, delimiter, quote) for delimiter in COMMON_DELIMITERS if delimiter in sample]
     good = [found for found in tried if found.width > 1 and found.share >= 0.9 and found.heads]
+    good = good or [found for found in tried if found.titled]
     if len(good) == 1:
         return good[0].delimiter, quote
     if good:
@@ -286,15 +306,17 @@ def _words_over_values(first: Row, rows: Sequence[Row]) -> bool:
     return False
 
 
-def column_names(header: Sequence[str], width: int) -> tuple[list[str], list[str]]:
+def column_names(header: Sequence[str], width: int, *, keep: bool = False) -> tuple[list[str], list[str]]:
     """Make `width` different, non-empty names out of a header; and notes on what was changed.
+
+    Blanks around and line ends within names go, unless they are to be kept.
 
     Case is ignored when names are compared, because the engine does so.
     """
     names: list[str] = []
     notes: list[str] = []
     taken: set[str] = set()
-    wanted = [" ".join(cell.split()) for cell in header] + [""] * (width - len(header))
+    wanted = [cell if keep and cell.strip() else " ".join(cell.split()) for cell in header] + [""] * (width - len(header))
     reserved = {name.casefold() for name in wanted if name}
     for index, want in enumerate(wanted, start=1):
         name = base = want or f"column_{index}"

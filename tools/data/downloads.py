@@ -90,10 +90,10 @@ class Downloads:
             connection = _connect(parts, addresses_of(parts, private=self.private_addresses))
             with closing(connection):
                 connection.request("GET", _target(parts), headers=_headers(kept))
-                answer = connection.getresponse()
-                if answer.status not in _REDIRECTING or not answer.headers["Location"]:
-                    return self._take(url, note, kept, answer)
-                here = _following(url, here, answer.headers["Location"])
+                with connection.getresponse() as answer:
+                    if answer.status not in _REDIRECTING or not answer.headers["Location"]:
+                        return self._take(url, note, kept, answer)
+                    here = _following(url, here, answer.headers["Location"])
         raise DataUnreadable(f"{shown_url(url)} redirects more than {_REDIRECTS} times")
 
     def _take(self, url: str, note: Path, kept: _Kept | None, answer: http.client.HTTPResponse) -> Path:

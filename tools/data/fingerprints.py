@@ -26,10 +26,13 @@ class Fingerprints:
         self._known: dict[_Key, bytes] = {}
 
     def of(self, paths: Iterable[Path], kind: str = "") -> str:
-        """Return the digest of files in their order, read as `kind`."""
+        """Return the digest of files in their order, read as `kind`; where several lie matters, as folders may tell."""
         digest = hashlib.blake2b(kind.encode(), digest_size=16)
-        for path in paths:
+        files = list(paths)
+        for path in files:
             digest.update(self._digest(path))
+            if len(files) > 1:
+                digest.update(os.fsencode(path))
         return digest.hexdigest()
 
     def _digest(self, path: Path) -> bytes:

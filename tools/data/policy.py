@@ -61,7 +61,7 @@ class Policy:
             LimitExceeded: it is larger than `data.max_file_mb`.
         """
         text = checked(path)
-        inside = self._candidates(text)
+        inside = self.places(text)
         found = next((place for place in inside if os.path.exists(place)), None)  # noqa: PTH110 - no error without permission
         if found is None:
             raise self._missing(text, inside[0])
@@ -93,7 +93,7 @@ class Policy:
         """
         text = checked(path)
         Workspace(self.workspace).folder("exports", self.tenant)
-        inside = self._candidates(text)
+        inside = self.places(text)
         target = next((place for place in inside if place.parent.is_dir()), inside[0])
         if not target.parent.is_dir():
             raise BadRequest(f"the folder {str(target.parent)!r} does not exist; make it first, or name another")
@@ -130,8 +130,12 @@ class Policy:
             "use a file under them, or add its folder to data.roots in the settings"
         )
 
-    def _candidates(self, text: str) -> list[Path]:
-        """Return the places that a path may mean, in order, without those that may not be used."""
+    def places(self, text: str) -> list[Path]:
+        """Return the places that a path may mean, in order, those left out that may not be used.
+
+        Raises:
+            NotAllowed: none is left.
+        """
         path = Path(text)
         if path.is_absolute():
             inside = [place for place in (resolved(path),) if self.allows(place)]

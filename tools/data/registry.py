@@ -109,7 +109,7 @@ class Registry:
         known = self.get(name)
         if known is None:
             return
-        fresh = {"schema": schema, "fingerprint": fingerprint, "rows": rows, "columns": len(schema)}
+        fresh: dict[str, Any] = {"schema": schema, "fingerprint": fingerprint, "rows": rows, "columns": len(schema)}
         same = all(getattr(known, key) == value for key, value in fresh.items())
         if same and time.time() - datetime.fromisoformat(known.seen_at).timestamp() < _SEEN_EVERY:
             return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -16,7 +17,8 @@ from .downloads import DEFAULT_MAX_MB, Downloads, checked_url, shown_url
 from .engine import Engine
 from .files import MAX_ENTRIES, Budget, has_magic, looks_like_data, matches, walk
 from .fingerprints import Fingerprints
-from .policy import NotFound, Policy, checked, resolved, shown
+from .policy import NotFound, Policy, checked, shown
+from .reading import detect_format, read_files
 from .registry import Registry
 
 MAX_FILES = 10_000
@@ -67,7 +69,7 @@ class Opener:
     policy: Policy
     registry: Registry
     engine: Engine
-    connections: Mapping[str, str]
+    connections: Mapping[str, str] = field(repr=False)
     snapshots: Path | None = None
 
     def resolve(self, text: str) -> Source:
@@ -86,7 +88,7 @@ class Opener:
         try:
             return replace(self._find(entry.source), name=text)
         except RefineryError as error:
-            raise type(error)(f"dataset {text!r} stands for {shown_url_or_path(entry.source)}: {error}") from None
+            raise type(error)(f"dataset {text!r} stands for {shown_source(entry.source)}: {error}") from None
 
     def open(self, text: str) -> Dataset:
         """Find a dataset and open it; raises as `resolve` does, and `DataUnreadable` for what is no table."""
@@ -95,19 +97,15 @@ class Opener:
     def open_source(self, source: Source) -> Dataset:
         """Open what `resolve` has found."""
         if source.kind == "database":
-            table = open_table(parse(source.uri, self.connections), self.engine)
-            return Dataset(
-                name=source.name,
-                table=table,
-                source=source.uri,
-                format=source.format or "",
+            table, reading = open_table(parse(source.uri, self.connections), self.engine)
+        else:
+            table, reading = read_files(
+                self.engine.connect(),
+                source.paths,
+                source.format,
+                snapshots=self.snapshots,
                 fingerprint=source.fingerprint,
             )
-        from .reading import read_files
-
-        table, reading = read_files(
-            self.engine.connect(), source.paths, source.format, snapshots=self.snapshots, fingerprint=source.fingerprint
-        )
         return Dataset(
             name=source.name,
             table=table,
@@ -121,11 +119,10 @@ class Opener:
         """List files under the roots that look like tables, relative to their root, and tell whether there are more."""
         budget = Budget(MAX_ENTRIES // 10)
         found: list[str] = []
-        for path, name in self._relative(budget):
-            if looks_like_data(path):
-                if len(found) == limit:
-                    return found, True
-                found.append(name)
+        for name in self._names_of_files(budget):
+            if len(found) == limit:
+                return found, True
+            found.append(name)
         return found, budget.spent
 
     @cached_property
@@ -154,8 +151,6 @@ class Opener:
         return self._file(text, str(path), "file", (path,))
 
     def _file(self, name: str, uri: str, kind: Literal["file", "url"], paths: tuple[Path, ...]) -> Source:
-        from .reading import detect_format
-
         formats = {detect_format(path): path for path in paths}
         if len(formats) > 1:
             examples = ", ".join(f"{path.name} is {form}" for form, path in list(formats.items())[:3])
@@ -193,14 +188,8 @@ class Opener:
         prefix, pattern = PurePath(*parts[:fixed]), parts[fixed:]
         if ".." in pattern:
             raise BadRequest(f"{shown(text)}: '..' can't follow a wildcard in a pattern")
-        folders = (
-            [resolved(Path(prefix))] if prefix.is_absolute() else [resolved(b / prefix) for b in self._policy.bases]
-        )
-        inside = [folder for folder in folders if self._policy.allows(folder)]
-        if not inside:
-            raise self._policy.outside(text)
         budget = Budget()
-        for folder in inside:
+        for folder in self._policy.places(str(prefix)):
             found = [path for path in matches(folder, pattern, budget) if "." in pattern[-1] or looks_like_data(path)]
             if budget.spent or len(found) > MAX_FILES:
                 raise LimitExceeded(
@@ -212,17 +201,17 @@ class Opener:
                 return self._file(text, str(folder.joinpath(*pattern)), "file", paths)
         raise self._unknown(text, what="file matches")
 
-    def _relative(self, budget: Budget) -> Iterator[tuple[Path, str]]:
-        """Yield the files that may be read, each with the name that it can be opened by."""
+    def _names_of_files(self, budget: Budget) -> Iterator[str]:
+        """Yield the names of files that may be read and look like tables, each as it can be opened by."""
         for base in self._policy.bases:
             for path in walk(base, budget):
-                if self._policy.allows(path):
-                    yield path, path.relative_to(base).as_posix()
+                if looks_like_data(path) and self._policy.allows(path.resolve() if path.is_symlink() else path):
+                    yield path.relative_to(base).as_posix()
 
     def _unknown(self, text: str, *, what: str = "dataset") -> BadRequest:
         """Build the error for a name that means nothing: the nearest name or file, or some of those that exist."""
         names = [entry.name for entry in self.registry.entries()]
-        files = [name for _, name in zip(range(_SUGGESTED), self._data_files(), strict=False)]
+        files = list(islice(self._names_of_files(Budget(_SUGGESTED * 2)), _SUGGESTED))
         stems = {PurePath(name).name.partition(".")[0]: name for name in reversed(files)}
         match = nearest(text, [*names, *files]) or stems.get(nearest(text, stems) or "")
         meant = f"; did you mean {match!r}?" if match else "."
@@ -235,11 +224,8 @@ class Opener:
             advice = " The roots hold no data files; see data.roots in the settings."
         return BadRequest(f"no {what} {shown(text)}{meant}{advice}")
 
-    def _data_files(self) -> Iterator[str]:
-        return (name for path, name in self._relative(Budget(_SUGGESTED * 2)) if looks_like_data(path))
 
-
-def shown_url_or_path(source: str) -> str:
+def shown_source(source: str) -> str:
     """Return the source of a registered name for people, without what may be secret."""
     return shown_url(source) if "://" in source else source
 

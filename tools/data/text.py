@@ -32,6 +32,10 @@ _MARKS = (
 _LATIN = re.compile(
     r"(?i)^(windows-125[02478]|cp125[02478]|iso-8859-(1|2|3|4|9|10|13|14|15|16)|mac.*|cp(437|85\d)|hp.*)$"
 )
+_SINGLE_BYTE = re.compile(r"(?i)^(windows-125|cp125|cp[78]\d\d|iso-8859|koi8|mac|tis|hp)")
+_SIGN_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])[^\w\s\x00-\x7f’‘´·–—²³](?=[^\W\d_])|(?<=[^\W\d_])[³¹](?=[^\W\d_])"
+)
 
 
 @dataclass(frozen=True)
@@ -188,19 +192,24 @@ def _likely(sample: bytes) -> str:
 
     found = chardet.detect(sample)
     guess, sure = str(found["encoding"] or "cp1252"), float(found["confidence"] or 0)
+    if _SINGLE_BYTE.match(guess) and not _LATIN.match(guess) and _within_latin_words(sample):
+        guess = "cp1250"
     if _LATIN.match(guess):
         # In another Latin alphabet its letters turn into signs, which then stand inside words (Polish ł is ³).
         western = sample.decode("cp1252", errors="replace")
         beyond = sum(not character.isascii() for character in western)
-        inside = len(
-            re.findall(r"(?<=[^\W\d_])[^\w\s\x00-\x7f’‘´·–—²³](?=[^\W\d_])|(?<=[^\W\d_])[³¹](?=[^\W\d_])", western)
-        )
-        guess = guess if inside > 0.1 * beyond else "cp1252"
+        guess = guess if len(_SIGN_IN_WORD.findall(western)) > 0.1 * beyond else "cp1252"
     elif sure < 0.1 and not _foreign(sample):
         guess = "cp1252"
     if guess == "cp1252" and re.search(rb"[\x81\x8d\x8f\x90\x9d]", sample):
         guess = "latin-1"
     return codecs.lookup(guess).name
+
+
+def _within_latin_words(sample: bytes) -> bool:
+    """Tell whether bytes beyond ASCII stand beside ASCII letters, as in no word of another alphabet."""
+    beside = len(re.findall(rb"(?<=[A-Za-z])[\x80-\xff]+|[\x80-\xff]+(?=[A-Za-z])", sample))
+    return beside > 0.3 * len(re.findall(rb"[\x80-\xff]+", sample))
 
 
 def _foreign(sample: bytes) -> bool:

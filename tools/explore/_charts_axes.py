@@ -17,7 +17,7 @@ AxisKind = Literal["numeric", "datetime", "category"]
 # A wide table is not profiled whole to choose two columns.
 _LOOKED_AT = 60
 _FEW_LEVELS = 12
-_NUMERIC_SHARE = 0.9
+_READABLE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,12 +63,18 @@ class Axes:
             return Axis(name, "numeric", finite, whole=dtype.is_integer(), levels=profile.distinct)
         if dtype.is_timestamp() or dtype.is_date():
             return Axis(name, "datetime", column.cast("timestamp"), levels=profile.distinct)
-        if dtype.is_string() and profile.kind == "datetime":
+        if dtype.is_string() and (profile.datetime_share or 0) >= _READABLE:
             return self._parsed(name, "datetime", column.try_cast("timestamp"), profile)
-        if dtype.is_string() and (profile.numeric_share or 0) >= _NUMERIC_SHARE and profile.distinct > 2:
+        if dtype.is_string() and (profile.numeric_share or 0) >= _READABLE and profile.distinct > 2:
             number = column.try_cast("float64")
             return self._parsed(name, "numeric", (number.isnan() | number.isinf()).ifelse(None, number), profile)
         return Axis(name, "category", column.cast("string"), levels=profile.distinct)
+
+    def natural(self, name: str) -> Axis:
+        """Return a column as its axis, codes and flags stored as numbers as labels."""
+        coded = self._profile([name])[name].kind in {"categorical", "boolean"}
+        axis = self.read(name)
+        return self.category(name) if coded and axis.kind == "numeric" else axis
 
     def category(self, name: str) -> Axis:
         """Return a column as labels, whatever it holds."""
@@ -94,16 +100,13 @@ class Axes:
         """Return what the first columns hold that are worth drawing, in their order."""
         kinds = {}
         for name, profile in self._profile(self.dataset.columns[:_LOOKED_AT]).items():
-            dtype = self.dataset.schema[name]
-            if profile.kind in {"empty", "constant", "id", "text", "other"} or profile.nulls >= profile.rows:
-                continue
-            if dtype.is_boolean() or dtype.is_nested():
-                kinds[name] = "category"
-            elif profile.kind == "datetime" or dtype.is_temporal():
+            if profile.kind in {"numeric", "datetime"}:
+                kinds[name] = profile.kind
+            elif (profile.datetime_share or 0) >= _READABLE:
                 kinds[name] = "datetime"
-            elif dtype.is_numeric() or (profile.numeric_share or 0) >= _NUMERIC_SHARE:
+            elif (profile.numeric_share or 0) >= _READABLE and profile.distinct > 2:
                 kinds[name] = "numeric"
-            else:
+            elif profile.kind in {"categorical", "boolean"}:
                 kinds[name] = "category"
         return kinds
 
@@ -124,9 +127,7 @@ class Axes:
     def _dullness(self, name: str) -> int:
         profile = self._profile([name])[name]
         many = profile.distinct > _FEW_LEVELS
-        numeric = self.dataset.schema[name].is_numeric()
-        codes = numeric and name.lower().endswith(("id", "code", "zip", "index", "year"))
-        return (0 if many == numeric else 1) + (2 if codes else 0)
+        return 0 if many == (self.kinds().get(name) == "numeric") else 1
 
     def _parsed(self, name: str, kind: AxisKind, values: Any, profile: ColumnProfile) -> Axis:
         read = int(self.dataset.aggregate({"read": values.count()})["read"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadRequest
+from ..masking import mask
 from ._charts_axes import Axis
 from ._charts_spec import label, number
 
@@ -129,14 +130,18 @@ def levels(table: ir.Table, column: str, most: int) -> list[str | None]:
     return [row["v"] for row in ordered.to_pyarrow().to_pylist()]
 
 
-def grouped(table: ir.Table, column: str, most: int) -> tuple[ir.Table, dict[str | None, str]]:
+def grouped(table: ir.Table, column: str, axis: Axis, most: int) -> tuple[ir.Table, dict[str | None, str]]:
     """Leave the `most` largest categories of a column and call the rest `(other)`; return the names to draw.
 
     Where exactly one more would do, it is shown rather than hidden.
     """
-    found = levels(table, column, most)
-    named = {value: MISSING if value is None else label(value) for value in found}
-    if len(found) <= most:
+    found = levels(table, column, most + 1)
+    # A picture can't be masked later, so personal labels are masked before they are drawn.
+    named = {
+        value: MISSING if value is None else mask({"column": axis.name, "top": [label(value)]})["top"][0]
+        for value in found
+    }
+    if len(found) <= most + 1:
         return table, _distinct(named)
     kept = found[:most]
     names = _distinct({value: named[value] for value in kept})

@@ -10,7 +10,7 @@ from ..data.dataset import Dataset
 from ..results import Scanned
 from ._charts_axes import Axis
 from ._charts_data import MISSING, OTHER, Bins, Span, bins, grouped, instant, moment, seconds, span, time_unit, within
-from ._charts_spec import BLUE, INK, PALETTE, Json, axis, color, label, number
+from ._charts_spec import BLUE, INK, PALETTE, Json, axis, calendar, color, label, number
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -60,7 +60,10 @@ def paint(body: Json, values: list[Json], by: Axis | None, names: Names, *, plai
     for row in values:
         row["c"] = names.get(row["c"], label(row["c"]))
     present = {row["c"] for row in values}
-    body["encoding"]["color"] = color(by.name, [name for name in names.values() if name in present])
+    order = [name for name in names.values() if name in present]
+    for row in values:
+        row["o"] = order.index(row["c"])
+    body["encoding"] |= {"color": color(by.name, order), "order": {"field": "o", "type": "quantitative"}}
 
 
 def histogram(dataset: Dataset, x: Axis, by: Axis | None) -> Plot:
@@ -68,22 +71,21 @@ def histogram(dataset: Dataset, x: Axis, by: Axis | None) -> Plot:
     table = columns_of(dataset, x=x, c=by)
     drawn, names = span(table, "x", x), Names()
     if by is not None:
-        table, names = grouped(table, "c", COLOURS)
+        table, names = grouped(table, "c", by, COLOURS)
     if x.kind == "datetime":
         counted, step = _timed(table, x, drawn, by)
     else:
         cut = bins(drawn, 30, whole=x.whole)
         counted, step = _binned(table, cut, by), f"bins of {number(cut.step):,}"
     kind = "temporal" if x.kind == "datetime" else "quantitative"
-    across = axis("x", kind, x.name, scale={"zero": False, "nice": False})
+    across = axis("x", kind, x.name, scale={"zero": False, "nice": False}, **_dates(x, drawn))
+    up = axis("top", "quantitative", "rows")
     body: Json = {
-        "mark": {"type": "bar", "binSpacing": 1},
-        "encoding": {"x": across, "x2": {"field": "x2"}, "y": axis("n", "quantitative", "rows")},
+        "mark": {"type": "rect", "stroke": "white", "strokeWidth": 0.7},
+        "encoding": {"x": across, "x2": {"field": "x2"}, "y": up, "y2": {"field": "base"}},
     }
     paint(body, counted, by, names)
-    totals: dict[Any, int] = {}
-    for row in counted:
-        totals[row["x"], row["x2"]] = totals.get((row["x"], row["x2"]), 0) + row["n"]
+    totals = _stacked(counted, list(names.values()))
     (low, high), most = max(totals.items(), key=lambda item: item[1])
     fact = f"{step}; the fullest, {low} to {high}, has {most:,} rows"
     return Plot(f"Distribution of {x.name}", body, counted, sum(totals.values()), drawn.notes, [fact])
@@ -94,7 +96,7 @@ def density(dataset: Dataset, x: Axis, by: Axis | None) -> Plot:
     table = columns_of(dataset, x=x, c=by)
     drawn, names = span(table, "x", x), Names()
     if by is not None:
-        table, names = grouped(table, "c", COLOURS)
+        table, names = grouped(table, "c", by, COLOURS)
     width = (drawn.high - drawn.low) or abs(drawn.low) or 1.0
     cut = Bins(drawn.low - width / 20, width * 1.1 / _FINE, _FINE)
     table = table.mutate(x=seconds(x, table.x))
@@ -107,11 +109,13 @@ def density(dataset: Dataset, x: Axis, by: Axis | None) -> Plot:
         for place, height in _smoothed(counts, cut):
             at: Any = instant(moment(place)) if x.kind == "datetime" else number(place)
             values.append({"x": at, "n": number(height), **({"c": level} if by is not None else {})})
-    across = axis("x", "temporal" if x.kind == "datetime" else "quantitative", x.name, scale={"zero": False, "nice": False})
+    kind = "temporal" if x.kind == "datetime" else "quantitative"
+    across = axis("x", kind, x.name, scale={"zero": False, "nice": False}, **_dates(x, drawn))
     up = axis("n", "quantitative", "density", axis={"format": "~g"})
     mark: Json = {"type": "area", "line": True, "opacity": 0.6} if by is None else {"type": "line", "strokeWidth": 2}
     body: Json = {"mark": mark, "encoding": {"x": across, "y": up}}
     paint(body, values, by, names)
+    body["encoding"].pop("order", None)
     total = sum(row["n"] for row in counted)
     peak = max(values, key=lambda row: row["n"])
     area = "each curve has the area 1" if by is not None else "the area is 1"
@@ -121,10 +125,10 @@ def density(dataset: Dataset, x: Axis, by: Axis | None) -> Plot:
 def bar(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
     """Count rows by category, or average a number, the largest categories first and the rest as one."""
     table = columns_of(dataset, x=x, y=y, c=by)
-    table, names = grouped(table, "x", _BARS)
+    table, names = grouped(table, "x", x, _BARS)
     colours: Names = {}
     if by is not None and y is None:
-        table, colours = grouped(table, "c", COLOURS)
+        table, colours = grouped(table, "c", by, COLOURS)
     keys = ["x", "c"] if colours else ["x"]
     measure: dict[str, Any] = {"n": table.count()} | ({"m": table.y.mean()} if y is not None else {})
     values = records(table.group_by(keys).aggregate(**measure))
@@ -136,23 +140,32 @@ def bar(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
     if y is not None:
         values = [row for row in values if row["m"] is not None]
         order = [row["x"] for row in sorted(values, key=lambda row: (row["x"] == OTHER, -row["m"]))]
+    notes = [f"largest {_BARS} of some {x.levels:,} categories"] if OTHER in names.values() else []
+    values, hidden = _without_giant(values, "n") if y is None else (values, 0)
+    if hidden:
+        order.remove(OTHER)
+        notes = [f"{notes[0]}; the others, {hidden:,} rows together, are not drawn"]
+    total = sum(row["n"] for row in values)
     shown = "m" if y is not None else "n"
     title = "rows" if y is None else f"mean of {y.name}"
     body: Json = {
         "mark": {"type": "bar"},
         "height": {"step": 22 if len(order) > 8 else 30},
         "encoding": {
-            "y": axis("x", "nominal", x.name, sort=order),
+            "y": axis("x", "nominal", None, sort=order),
             "x": axis(shown, "quantitative", title),
         },
     }
     paint(body, values, by if colours else None, colours)
     if not colours:
         body = _labelled(body, shown)
-    head = f"{x.name}" if y is None else f"Mean of {y.name} by {x.name}"
-    notes = [f"largest {_BARS} of some {x.levels:,} categories"] if OTHER in names.values() else []
-    facts = [f"{row['x']}: {row[shown]:,}" for row in sorted(values, key=lambda row: -row[shown])[:6]] if not colours else []
-    return Plot(head, body, values, sum(row["n"] for row in values), notes, ["; ".join(facts)] if facts else [])
+    head = f"Rows by {x.name}" if y is None else f"Mean of {y.name} by {x.name}"
+    facts = (
+        [f"{row['x']}: {row[shown]:,}" for row in sorted(values, key=lambda row: -row[shown])[:6]]
+        if not colours
+        else []
+    )
+    return Plot(head, body, values, total, notes, ["; ".join(facts)] if facts else [])
 
 
 def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
@@ -162,7 +175,7 @@ def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
     if x is None:
         table = table.mutate(x=table.y.isnull().ifelse(None, None).cast("string"))
     else:
-        table, names = grouped(table, "x", _BOXES)
+        table, names = grouped(table, "x", x, _BOXES)
     table = table.filter(table.y.notnull())
     digest = table.y.approx_quantile([0.05, 0.25, 0.5, 0.75, 0.95])
     found = records(table.group_by("x").aggregate(n=table.count(), q=digest, least=table.y.min(), most=table.y.max()))
@@ -173,28 +186,66 @@ def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
         values.append({"x": name, "n": row["n"], "p5": p5, "q1": q1, "q2": median, "q3": q3, "p95": p95})
     values.sort(key=lambda row: (row["x"] in {OTHER, MISSING}, -row["q2"]))
     rise = axis("q1", "quantitative", y.name, scale={"zero": False})
-    across = axis("x", "nominal", x.name if x else None, sort=[row["x"] for row in values])
+    across = axis("x", "nominal", None, sort=[row["x"] for row in values])
     body: Json = {
         "height": {"step": 34},
         "encoding": {"y": across},
         "layer": [
-            {"mark": {"type": "rule", "color": INK}, "encoding": {"x": axis("p5", "quantitative", y.name, scale={"zero": False}), "x2": {"field": "p95"}}},
+            {
+                "mark": {"type": "rule", "color": INK},
+                "encoding": {"x": axis("p5", "quantitative", y.name, scale={"zero": False}), "x2": {"field": "p95"}},
+            },
             {"mark": {"type": "bar", "size": 20, "color": PALETTE[5]}, "encoding": {"x": rise, "x2": {"field": "q3"}}},
-            {"mark": {"type": "tick", "color": INK, "thickness": 2.5, "size": 20}, "encoding": {"x": {"field": "q2", "type": "quantitative"}}},
+            {
+                "mark": {"type": "tick", "color": INK, "thickness": 2.5, "size": 20},
+                "encoding": {"x": {"field": "q2", "type": "quantitative"}},
+            },
         ],
     }
     least, most = min(row["least"] for row in found), max(row["most"] for row in found)
-    notes = ["line: median; box: middle half; whiskers: 5th to 95th percentile", f"least {number(least):,}, greatest {number(most):,}"]
+    notes = [
+        "line: median; box: middle half; whiskers: 5th to 95th percentile",
+        f"least {number(least):,}, greatest {number(most):,}",
+    ]
     facts = [f"{row['x']}: median {row['q2']:,}, middle half {row['q1']:,} to {row['q3']:,}" for row in values[:6]]
     title = f"{y.name} by {x.name}" if x else f"Spread of {y.name}"
     return Plot(title, body, values, sum(row["n"] for row in values), notes, facts)
+
+
+def _dates(x: Axis, drawn: Span) -> Json:
+    return {"axis": calendar(drawn.high - drawn.low)} if x.kind == "datetime" else {}
+
+
+def _stacked(values: list[Json], order: list[str]) -> dict[tuple[Any, Any], int]:
+    """Put the parts of each bin upon another, and return the height of each bin."""
+    totals: dict[tuple[Any, Any], int] = {}
+    rank = {name: index for index, name in enumerate(order)}
+    for row in sorted(values, key=lambda row: rank.get(row.get("c"), 0)):
+        place = row["x"], row["x2"]
+        row["base"] = totals.get(place, 0)
+        row["top"] = totals[place] = row["base"] + row["n"]
+    return totals
+
+
+def _without_giant(values: list[Json], shown: str) -> tuple[list[Json], int]:
+    """Leave out the bar of all other categories where it would dwarf those that are named; return its rows too."""
+    sizes: dict[str, int] = {}
+    for row in values:
+        sizes[row["x"]] = sizes.get(row["x"], 0) + row[shown]
+    other = sizes.pop(OTHER, 0)
+    if other <= 1.5 * max(sizes.values(), default=other):
+        return values, 0
+    return [row for row in values if row["x"] != OTHER], other
 
 
 def _labelled(body: Json, shown: str) -> Json:
     """Write each bar's value at its end."""
     encoding, mark = body.pop("encoding"), body.pop("mark")
     text = {"field": shown, "type": "quantitative", "format": ",.4~g" if shown == "m" else ",d"}
-    words = {"mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 11.5}, "encoding": {"text": text, "color": {"value": INK}}}
+    words = {
+        "mark": {"type": "text", "align": "left", "dx": 4, "fontSize": 11.5},
+        "encoding": {"text": text, "color": {"value": INK}},
+    }
     return {**body, "encoding": encoding, "layer": [{"mark": mark}, words]}
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
-from ..placeholders import is_placeholder
+from ..columns import glance_at_columns
+from ..placeholders import PLACEHOLDERS, fold, is_placeholder
 from ._charts_axes import Axes, Axis
 from ._charts_data import Bins, bins, grouped, instant, moment, seconds, span, time_unit, within
 from ._charts_draw import COLOURS, Names, Plot, columns_of, paint, records
-from ._charts_spec import INK, Json, axis, label, number
+from ._charts_spec import INK, Json, axis, calendar, label, number
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 _POINTS = 3000
-_CELLS, _LEVELS, _CORRELATED, _MISSING = (48, 30), 15, 15, 30
-_BLOCKS = 40
+_CELLS, _LEVELS, _CORRELATED, _MISSING = (64, 40), 15, 15, 30
+_BLOCKS, _AT_ONCE = 40, 100
+# In larger tables words for "missing" are counted where a sample has some: reading all texts takes most of the time.
+_READ_WORDS = 1_000_000
+_FOLDED = frozenset(PLACEHOLDERS)
 
 
 def line(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
@@ -25,7 +29,7 @@ def line(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
     table = table.filter(table.x.notnull())
     drawn, names = span(table, "x", x), Names()
     if by is not None:
-        table, names = grouped(table, "c", COLOURS)
+        table, names = grouped(table, "c", by, COLOURS)
     kept = within(table, "x", x, drawn)
     if x.kind == "datetime":
         code, word = time_unit(drawn, 150)
@@ -43,11 +47,16 @@ def line(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
         row["n"] = number(row["n"])
     values.sort(key=lambda row: row["x"])
     measure = "rows" if y is None else f"mean of {y.name}"
-    across = axis("x", "temporal" if x.kind == "datetime" else "quantitative", x.name, scale={"zero": False})
+    across = _scale("x", x, drawn.high - drawn.low)
     up = axis("n", "quantitative", measure, scale={"zero": y is None})
-    mark = {"type": "line", "strokeWidth": 2, "point": {"size": 18} if len(values) <= 80 * max(1, len(names)) else False}
+    mark = {
+        "type": "line",
+        "strokeWidth": 2,
+        "point": {"size": 18} if len(values) <= 80 * max(1, len(names)) else False,
+    }
     body: Json = {"mark": mark, "encoding": {"x": across, "y": up}}
     paint(body, values, by, names)
+    body["encoding"].pop("order", None)
     known = [row for row in values if row["n"] is not None]
     facts = []
     if known and by is None:
@@ -66,8 +75,13 @@ def scatter(dataset: Dataset, x: Axis, y: Axis, by: Axis | None) -> Plot:
         return plot
     names: Names = {}
     if by is not None:
-        table, names = grouped(table, "c", COLOURS)
+        table, names = grouped(table, "c", by, COLOURS)
     table = table.filter(table.x.notnull() & table.y.notnull())
+    notes, widths = [], {}
+    for key, found in (("x", x), ("y", y)):
+        drawn = span(table, key, found)
+        table, widths[key] = within(table, key, found, drawn), drawn.high - drawn.low
+        notes += drawn.notes
     pairs = Dataset(name=dataset.name, table=table)
     sample = pairs.sample(_POINTS)
     values = sample.arrow.to_pylist()
@@ -76,10 +90,11 @@ def scatter(dataset: Dataset, x: Axis, y: Axis, by: Axis | None) -> Plot:
             row[key] = instant(row[key]) if found.kind == "datetime" else number(row[key])
     body: Json = {
         "mark": {"type": "circle", "size": 26 if len(values) > 500 else 45, "opacity": 0.55},
-        "encoding": {"x": _scale("x", x), "y": _scale("y", y)},
+        "encoding": {"x": _scale("x", x, widths["x"]), "y": _scale("y", y, widths["y"])},
     }
     paint(body, values, by, names)
-    notes = [] if len(values) == pairs.rows else [f"{len(values):,} points drawn from {pairs.rows:,} at random, seed 0"]
+    if len(values) < pairs.rows:
+        notes.append(f"{len(values):,} points drawn from {pairs.rows:,} at random, seed 0")
     scanned = None if len(values) == pairs.rows else sample.scanned
     return Plot(f"{y.name} against {x.name}", body, values, len(values), notes, _trend(pairs, x, y), scanned)
 
@@ -93,7 +108,7 @@ def cells(dataset: Dataset, x: Axis, y: Axis) -> Plot:
     lookups: dict[str, Any] = {}
     for key, found, wanted in (("x", x, _CELLS[0]), ("y", y, _CELLS[1])):
         if found.kind == "category":
-            table, lookups[key] = grouped(table, key, _LEVELS)
+            table, lookups[key] = grouped(table, key, found, _LEVELS)
             encoding[key] = axis(key, "nominal", found.name, sort=list(lookups[key].values()))
             if key == "x":
                 encoding[key]["axis"] = {"labelAngle": -40, "labelLimit": 110}
@@ -102,10 +117,14 @@ def cells(dataset: Dataset, x: Axis, y: Axis) -> Plot:
             notes += drawn.notes
             lookups[key] = cut = bins(drawn, wanted, whole=found.whole)
             table = table.mutate(**{key: cut.index(seconds(found, table[key]))})
-            encoding[key] = _scale(key, found)
+            encoding[key] = _scale(key, found, drawn.high - drawn.low)
             encoding[f"{key}2"] = {"field": f"{key}2"}
         keys.append(key)
-    table = table.filter(table.x.notnull() & table.y.notnull()) if not all(isinstance(v, dict) for v in lookups.values()) else table
+    table = (
+        table.filter(table.x.notnull() & table.y.notnull())
+        if not all(isinstance(v, dict) for v in lookups.values())
+        else table
+    )
     values = records(table.group_by(keys).aggregate(n=table.count()))
     for row in values:
         for key, found in (("x", x), ("y", y)):
@@ -130,9 +149,7 @@ def correlations(dataset: Dataset, axes: Axes) -> Plot | None:
         return None
     found = {name: axes.read(name) for name in names}
     pairs = [(left, right) for index, left in enumerate(names) for right in names[:index]]
-    expressions = {
-        f"{left}\n{right}": found[left].values.corr(found[right].values, how="pop") for left, right in pairs
-    }
+    expressions = {f"{left}\n{right}": found[left].values.corr(found[right].values, how="pop") for left, right in pairs}
     computed = dataset.aggregate(expressions)
     shown = {name: label(name)[:24] for name in names}
     values = []
@@ -166,23 +183,38 @@ def missing(dataset: Dataset, columns: list[str] | None = None) -> Plot:
     import ibis
 
     names = dataset.require(columns)
+    if dataset.rows > _READ_WORDS:
+        glance_at_columns(dataset, names)
     absent = {f"c{index}": _absent(dataset, name) for index, name in enumerate(names)}
-    totals = dataset.aggregate({key: flag.sum() for key, flag in absent.items()})
-    order = sorted(absent, key=lambda key: -(totals[key] or 0))
+    size = max(1, -(-dataset.rows // _BLOCKS))
+    blocks: dict[int, Json] = {}
+    for start in range(0, len(absent), _AT_ONCE):
+        batch = list(absent)[start : start + _AT_ONCE]
+        table = dataset.table.select(**{key: absent[key].cast("int64") for key in batch}).mutate(
+            k=ibis.row_number() // size
+        )
+        for row in records(table.group_by("k").aggregate(**{key: table[key].sum() for key in batch})):
+            blocks.setdefault(row.pop("k"), {}).update(row)
+    totals = {key: sum(block[key] for block in blocks.values()) for key in absent}
+    order = sorted(absent, key=lambda key: -totals[key])
     with_some = [key for key in order if totals[key]]
     keys = (with_some or order)[:_MISSING]
     titles = {key: label(names[int(key[1:])]) for key in keys}
-    shares = {key: f"{titles[key][:28]} {_percent(totals[key] or 0, dataset.rows)}" for key in keys}
-    size = max(1, -(-dataset.rows // _BLOCKS))
-    table = dataset.table.select(**{key: absent[key].cast("int64") for key in keys}).mutate(k=ibis.row_number() // size)
-    found = records(table.group_by("k").aggregate(**{key: table[key].mean() for key in keys}))
+    shares = {key: f"{titles[key][:28]} {_percent(totals[key], dataset.rows)}" for key in keys}
+    edges = {place: (place * size, min((place + 1) * size, dataset.rows)) for place in sorted(blocks)}
     values = [
-        {"x": row["k"] * size, "x2": min((row["k"] + 1) * size, dataset.rows), "y": shares[key], "n": number(row[key])}
-        for row in found
+        {"x": low, "x2": high, "y": shares[key], "n": number(blocks[place][key] / (high - low))}
+        for place, (low, high) in edges.items()
         for key in keys
     ]
-    across = axis("x", "quantitative", "row, in the order of the source", scale={"nice": False}, axis={"format": ",d", "grid": False})
-    shade = {"scheme": "oranges", "domain": [0, 1]}
+    across = axis(
+        "x",
+        "quantitative",
+        "row, in the order of the source",
+        scale={"nice": False},
+        axis={"format": ",d", "grid": False},
+    )
+    shade = {"range": ["#f2f4f7", "#b34700"], "domain": [0, 1], "interpolate": "rgb"}
     body: Json = {
         "mark": {"type": "rect"},
         "height": {"step": 22},
@@ -194,7 +226,10 @@ def missing(dataset: Dataset, columns: list[str] | None = None) -> Plot:
         },
     }
     whole = len(names) - len(with_some)
-    notes = [f"{whole:,} of {len(names):,} columns have nothing missing", "blanks and words such as N/A count as missing"]
+    notes = [
+        f"{whole:,} of {len(names):,} columns have nothing missing",
+        "blanks and words such as N/A count as missing",
+    ]
     if len(with_some) > _MISSING:
         notes.append(f"the {_MISSING} columns with most missing are drawn")
     facts = ["missing: " + "; ".join(shares[key] for key in with_some[:8])] if with_some else ["nothing is missing"]
@@ -205,7 +240,10 @@ def _absent(dataset: Dataset, name: str) -> ir.BooleanValue:
     column: Any = dataset.table[name]
     dtype = dataset.schema[name]
     if dtype.is_string():
-        return column.isnull() | is_placeholder(column).fill_null(False)
+        worded = dataset.rows <= _READ_WORDS or not _FOLDED.isdisjoint(
+            map(fold, glance_at_columns(dataset, [name])[name].values.to_pylist())
+        )
+        return column.isnull() | is_placeholder(column).fill_null(False) if worded else column.isnull()
     return column.isnull() | column.isnan().fill_null(False) if dtype.is_floating() else column.isnull()
 
 
@@ -214,9 +252,10 @@ def _percent(count: int, rows: int) -> str:
     return "<0.1%" if 0 < share < 0.001 else f"{share:.1%}"
 
 
-def _scale(key: str, found: Axis) -> Json:
-    kind = "temporal" if found.kind == "datetime" else "quantitative"
-    return axis(key, kind, found.name, scale={"zero": False, "nice": False})
+def _scale(key: str, found: Axis, width: float) -> Json:
+    if found.kind == "datetime":
+        return axis(key, "temporal", found.name, scale={"nice": False}, axis=calendar(width))
+    return axis(key, "quantitative", found.name, scale={"zero": False, "nice": False})
 
 
 def _place(row: Json, key: str, found: Axis, lookup: Names | Bins) -> None:
@@ -235,5 +274,3 @@ def _trend(pairs: Dataset, x: Axis, y: Axis) -> list[str]:
         return []
     r = pairs.aggregate({"r": pairs.table.x.corr(pairs.table.y, how="pop")})["r"]
     return [f"Pearson's r {r:+.2f} over all rows"] if r is not None and r == r else []
-
-

@@ -40,8 +40,15 @@ def axis(field: str, kind: str, title: str | None, **more: Any) -> Json:
     """Return the encoding of one field; times are drawn in UTC wherever the picture is made."""
     encoding: Json = {"field": field, "type": kind, "title": title and label(title), **more}
     if kind == "temporal":
-        encoding.setdefault("scale", {})["type"] = "utc"
+        encoding["scale"] = {**encoding.get("scale", {}), "type": "utc"}
+        encoding["axis"] = {"tickCount": 8, "labelOverlap": True, **encoding.get("axis", {})}
     return encoding
+
+
+def calendar(seconds: float) -> Json:
+    """Return how to write the moments of an axis that is so many seconds long."""
+    days = seconds / 86400
+    return {"format": "%Y" if days > 2200 else "%b %Y" if days > 120 else "%b %d" if days > 3 else "%d %b %H:%M"}
 
 
 def color(title: str, levels: list[str]) -> Json:
@@ -90,7 +97,13 @@ def specification(body: Json, values: list[Json], *, title: str, subtitle: list[
                 "labelLimit": 190,
                 "titlePadding": 8,
             },
-            "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "labelLimit": 150},
+            "legend": {
+                "labelColor": INK,
+                "titleColor": INK,
+                "labelFontSize": 12,
+                "titleFontSize": 12,
+                "labelLimit": 150,
+            },
             "text": {"color": INK},
         },
     }
@@ -100,7 +113,7 @@ def picture(spec: Json) -> str:
     """Return a PNG of the specification in base64; nothing outside the specification is read."""
     import vl_convert
 
-    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=_VERSION, scale=1.5, allowed_base_urls=[])
+    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=_VERSION, scale=1.25, allowed_base_urls=[])
     return base64.b64encode(png).decode("ascii")
 
 

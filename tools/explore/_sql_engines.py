@@ -36,6 +36,9 @@ def run_select(dataset: Dataset, query: str, limit: int) -> Answer:
     backend: Any = dataset.table.get_backend()
     source = backend.compile(dataset.table)
     if backend.name == "duckdb":
+        # The engine of an Ibis table handed over in Python is its owner's, who reads other files with it too.
+        if dataset.source != "an Ibis table":
+            _lock(backend.con)
         return _run_duckdb(dataset, backend.con, source, query, limit)
     import sqlglot
 
@@ -52,7 +55,6 @@ def run_select(dataset: Dataset, query: str, limit: int) -> Answer:
 def _run_duckdb(dataset: Dataset, connection: DuckDBPyConnection, source: str, query: str, limit: int) -> Answer:
     import duckdb
 
-    _lock(connection)
     inside = f"WITH {TABLE} AS NOT MATERIALIZED ({source})"
     try:
         described = connection.execute(f"DESCRIBE {inside} SELECT * FROM (\n{query}\n) AS q").fetchall()
@@ -63,7 +65,9 @@ def _run_duckdb(dataset: Dataset, connection: DuckDBPyConnection, source: str, q
         found = connection.execute(f"{inside} SELECT {cells} FROM (\n{query}\n) AS q({aliases}) LIMIT {limit:d}")
         rows = found.fetchall()
     except duckdb.OutOfMemoryException as error:
-        raise LimitExceeded(f"the query needs more memory than the engine has: {short(error)}; aggregate or filter first") from None
+        raise LimitExceeded(
+            f"the query needs more memory than the engine has: {short(error)}; aggregate or filter first"
+        ) from None
     except duckdb.PermissionException as error:
         raise NotAllowed(f"the engine refused: {short(error)}. Only the table `dataset` may be read") from None
     except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
@@ -138,7 +142,9 @@ def _run_postgres(connection: Any, statement: str) -> Answer:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute(statement)
-            columns = [(column.name, psycopg.adapters.types[column.type_code].name) for column in cursor.description or ()]
+            columns = [
+                (column.name, psycopg.adapters.types[column.type_code].name) for column in cursor.description or ()
+            ]
             return columns, [[_cell(value) for value in row] for row in cursor.fetchall()]
     except (psycopg.ProgrammingError, psycopg.DataError, psycopg.NotSupportedError) as error:
         raise BadRequest(f"the query can't be run: {' '.join(str(error).split())[:400]}") from None
@@ -167,5 +173,3 @@ def _cell(value: Any, kind: str = "") -> Any:
     if kind.startswith("TIMESTAMP"):
         return text.replace(" ", "T", 1)
     return text if len(text) <= MAX_CELL else text[:MAX_CELL] + "…"
-
-

@@ -120,7 +120,9 @@ def _check_table(node: dict[str, Any], scope: _Scope) -> None:
     if kind == "TABLE_FUNCTION":
         name = node["function"]["function_name"]
         if name.casefold() not in _TABLE_FUNCTIONS:
-            raise NotAllowed(f"the table function {name!r} is not allowed: it may read more than the dataset. {ALLOWED}")
+            raise NotAllowed(
+                f"the table function {name!r} is not allowed: it may read more than the dataset. {ALLOWED}"
+            )
     if kind == "BASE_TABLE":
         name = node["table_name"]
         path = [part for part in (node["catalog_name"], node["schema_name"], name) if part]
@@ -158,5 +160,7 @@ def _parser() -> DuckDBPyConnection:
 
 @cache
 def _functions() -> frozenset[str]:
-    found = _parser().execute("SELECT function_name FROM duckdb_functions() WHERE function_type NOT IN ('table', 'pragma')")
+    found = _parser().execute(
+        "SELECT function_name FROM duckdb_functions() WHERE function_type NOT IN ('table', 'pragma')"
+    )
     return frozenset(name.casefold() for (name,) in found.fetchall())

@@ -66,7 +66,7 @@ def create_visualization(
     rows = dataset.rows
     counted = f"{plot.drawn:,} of {rows:,} rows" if plot.drawn != rows else f"{rows:,} rows"
     left_out = rows - plot.drawn if plot.scanned is None else 0
-    if left_out and not plot.notes:
+    if left_out and not any("not drawn" in note for note in plot.notes):
         counted += f"; {left_out:,} with missing values left out"
     spec = specification(plot.body, plot.values, title=plot.title, subtitle=[counted, *notes])
     names = {key: axis.name if axis is not None else None for key, axis in used.items()}
@@ -90,7 +90,9 @@ Drawn = tuple[Plot, dict[str, Axis | None]]
 def _histogram(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
     across = axes.read(x or y or _choose(axes, "numeric", "datetime"))
     if across.kind == "category":
-        raise BadRequest(f"a histogram needs numbers or dates, and {across.name!r} holds categories; use chart_type='bar'")
+        raise BadRequest(
+            f"a histogram needs numbers or dates, and {across.name!r} holds categories; use chart_type='bar'"
+        )
     by = _by(axes, color)
     return histogram(axes.dataset, across, by), {"x": across, "color": by}
 
@@ -98,7 +100,9 @@ def _histogram(axes: Axes, x: str | None, y: str | None, color: str | None) -> D
 def _density(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
     across = axes.read(x or y or _choose(axes, "numeric", "datetime"))
     if across.kind == "category":
-        raise BadRequest(f"a density needs numbers or dates, and {across.name!r} holds categories; use chart_type='bar'")
+        raise BadRequest(
+            f"a density needs numbers or dates, and {across.name!r} holds categories; use chart_type='bar'"
+        )
     if x and y:
         up = axes.read(y)
         return cells(axes.dataset, across, up), {"x": across, "y": up}
@@ -116,7 +120,9 @@ def _bar(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
 def _line(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
     across = axes.read(x or _choose(axes, "datetime", "numeric", without=[y, color]))
     if across.kind == "category":
-        raise BadRequest(f"a line runs along time or numbers, and {across.name!r} holds categories; use chart_type='bar'")
+        raise BadRequest(
+            f"a line runs along time or numbers, and {across.name!r} holds categories; use chart_type='bar'"
+        )
     up = axes.number(y, "a line") if y else None
     by = _by(axes, color)
     return line(axes.dataset, across, up, by), {"x": across, "y": up, "color": by}
@@ -127,7 +133,9 @@ def _scatter(axes: Axes, x: str | None, y: str | None, color: str | None) -> Dra
     across = axes.read(x or _choose(axes, "numeric", "datetime", without=[up.name, color]))
     for axis in (across, up):
         if axis.kind == "category":
-            raise BadRequest(f"a scatter needs numbers or dates, and {axis.name!r} holds categories; use chart_type='box' or 'heatmap'")
+            raise BadRequest(
+                f"a scatter needs numbers or dates, and {axis.name!r} holds categories; use chart_type='box' or 'heatmap'"
+            )
     by = _by(axes, color)
     return scatter(axes.dataset, across, up, by), {"x": across, "y": up, "color": by}
 
@@ -146,8 +154,8 @@ def _heatmap(axes: Axes, x: str | None, y: str | None, color: str | None) -> Dra
         plot = correlations(axes.dataset, axes)
         if plot is not None:
             return plot, {}
-    across = axes.read(x or _choose(axes, "category", "numeric", "datetime", without=[y]))
-    up = axes.read(y or _choose(axes, "category", "numeric", "datetime", without=[across.name]))
+    across = axes.natural(x or _choose(axes, "category", "numeric", "datetime", without=[y]))
+    up = axes.natural(y or _choose(axes, "category", "numeric", "datetime", without=[across.name]))
     return cells(axes.dataset, across, up), {"x": across, "y": up}
 
 

@@ -11,7 +11,7 @@ from ..context import Context
 from ..errors import BadRequest, DataUnreadable, unknown
 from ._rules import Rule, as_rules
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _VERSION = 1
 
 
@@ -46,7 +46,8 @@ def load_contract(context: Context, name: str) -> list[Rule]:
         raise unknown("contract", name, contracts(context)) from None
     except (ValueError, KeyError, TypeError, BadRequest) as error:
         raise DataUnreadable(
-            f"contract {name!r} is damaged ({type(error).__name__}: {error}); keep it again with save_as and overwrite=true"
+            f"contract {name!r} is damaged ({type(error).__name__}: {error}); "
+            "keep it again with save_as and overwrite=true"
         ) from None
 
 
@@ -59,6 +60,7 @@ def contracts(context: Context) -> list[str]:
 def _path(context: Context, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise BadRequest(
-            f"{name[:80]!r} can't be the name of a contract: 1 to 64 letters, digits, '_', '-' and '.' are allowed"
+            f"{name[:80]!r} can't be the name of a contract: at most 64 letters, digits, '_', '-' and '.', "
+            "the first a letter, digit or '_'"
         )
     return context.workspace.folder("contracts", context.caller.tenant) / f"{name}.json"

@@ -137,7 +137,9 @@ def _chi2_tail(reference: Counts, counts: Counts, share: float) -> float:
         return 1.0
     chi2 = float(((reference - counts * share) ** 2 / (counts * share * (1 - share))).sum())
     levels, total, spread = len(counts), float(counts.sum()), share * (1 - share)
-    variance = float((2 - 6 / counts + 1 / (counts * spread)).sum()) - (levels * (1 - 2 * share)) ** 2 / (total * spread)
+    variance = float((2 - 6 / counts + 1 / (counts * spread)).sum()) - (levels * (1 - 2 * share)) ** 2 / (
+        total * spread
+    )
     variance *= (levels - 1) / levels
     mean = (levels - 1) * total / (total - 1)
     return float(gammaincc(mean * mean / variance, chi2 * mean / variance)) if variance > 1e-6 * levels else 1.0

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, WithJsonSchema, model_serializer, model_validator
+from pydantic import Field, GetJsonSchemaHandler, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic_core import CoreSchema
 
 from ..errors import BadRequest, unknown
 from ..results import Model
 from ._rules_types import parse_type
 
-Bound = Annotated[int | float | str | None, WithJsonSchema({"type": ["number", "string"]})]
+Bound = int | float | str | None
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,12 @@ KINDS: dict[str, Shape] = {
     "type": Shape(needs=("type",), example='{"kind": "type", "columns": ["age"], "type": "integer"}'),
     "row_count": Shape((0, 0), one_of=("min", "max"), example='{"kind": "row_count", "min": 1}'),
     "compare": Shape((2, 2), needs=("op",), example='{"kind": "compare", "columns": ["start", "end"], "op": "<="}'),
-    "correlation": Shape((2, 2), one_of=("min", "max"), example='{"kind": "correlation", "columns": ["a", "b"], "min": 0.5}'),
-    "expression": Shape((0, None), needs=("expression",), example='{"kind": "expression", "expression": "paid <= total"}'),
+    "correlation": Shape(
+        (2, 2), one_of=("min", "max"), example='{"kind": "correlation", "columns": ["a", "b"], "min": 0.5}'
+    ),
+    "expression": Shape(
+        (0, None), needs=("expression",), example='{"kind": "expression", "expression": "paid <= total"}'
+    ),
 }
 OPERATORS = ("<", "<=", "=", "!=", ">=", ">")
 _SAME = {"==": "=", "<>": "!="}
@@ -55,16 +60,36 @@ _OPTIONS = ("min", "max", "values", "pattern", "type", "op", "expression")
 class Rule(Model):
     """One rule; null values keep every rule but `not_null`, as in SQL."""
 
-    kind: Annotated[str, Field(json_schema_extra={"enum": list(KINDS)})]
+    kind: str
     columns: list[str] = Field(default_factory=list)
     min: Bound = None
     max: Bound = None
     values: list[Any] | None = None
     pattern: str | None = None
     type: str | None = None
-    op: Annotated[str | None, Field(json_schema_extra={"enum": list(OPERATORS)})] = None
+    op: str | None = None
     expression: str | None = None
-    tolerance: Annotated[float, Field(ge=0, le=1, description="fraction of rows that may break it")] = 0.0
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Tell of the fields and no more: every model that lists the tools pays for each word."""
+        if handler.mode == "serialization":
+            return {"type": "object"}
+        text, bound = {"type": "string"}, {"type": ["number", "string"]}
+        fields = {
+            "kind": {"enum": list(KINDS)},
+            "columns": {"type": "array", "items": text},
+            "min": bound,
+            "max": bound,
+            "values": {"type": "array", "items": {}},
+            "pattern": text,
+            "type": text,
+            "op": {"enum": list(OPERATORS)},
+            "expression": text,
+            "tolerance": {"type": "number", "description": "fraction of rows that may break it"},
+        }
+        return {"type": "object", "properties": fields, "required": ["kind"]}
 
     @model_validator(mode="before")
     @classmethod

@@ -126,14 +126,14 @@ class _Translator:
         # sqlglot counts operators and syntax among the functions; they are named apart below.
         syntax = (exp.And, exp.Or, exp.Case, exp.Cast, exp.If)
         kinds = [kind for kind in self._translations if issubclass(kind, exp.Func) and not issubclass(kind, syntax)]
-        names = sorted(kind.sql_name().lower() for kind in kinds)
+        names = sorted(kind.sql_names()[0].lower() for kind in kinds)  # type: ignore[no-untyped-call]
         called = node.name if isinstance(node, exp.Anonymous) else type(node).__name__
         match = nearest(called, names) if isinstance(node, exp.Anonymous) else None
         meant = f" (did you mean {match!r}?)" if match else ""
         return _refused(
             self._text,
-            f"{called!r} is not allowed{meant}. Allowed: comparisons, AND, OR, NOT, IN (values), BETWEEN, LIKE, IS NULL, "
-            f"arithmetic, CASE, CAST, and the functions {', '.join(names)}",
+            f"{called!r} is not allowed{meant}. Allowed: comparisons, AND, OR, NOT, IN (values), BETWEEN, LIKE, "
+            f"IS NULL, arithmetic, CASE, CAST, and the functions {', '.join(names)}",
         )
 
 
@@ -148,9 +148,9 @@ def _conditions() -> dict[type[Any], _Translation]:
 
     return {
         exp.Paren: lambda n, v: v(n.this),
-        exp.Boolean: lambda n, v: ibis.literal(bool(n.this)),
-        exp.Null: lambda n, v: ibis.null(),
-        exp.Literal: lambda n, v: _literal(n),
+        exp.Boolean: lambda n, _: ibis.literal(bool(n.this)),
+        exp.Null: lambda *_: ibis.null(),
+        exp.Literal: lambda n, _: _literal(n),
         exp.And: lambda n, v: v(n.this) & v(n.expression),
         exp.Or: lambda n, v: v(n.this) | v(n.expression),
         exp.Not: lambda n, v: ~v(n.this),
@@ -164,9 +164,13 @@ def _conditions() -> dict[type[Any], _Translation]:
         exp.NullSafeNEQ: lambda n, v: ~v(n.this).identical_to(v(n.expression)),
         exp.Is: _is,
         exp.In: _in,
-        exp.Between: lambda n, v: _compare(">=", v(n.this), v(n.args["low"])) & _compare("<=", v(n.this), v(n.args["high"])),
+        exp.Between: lambda n, v: (
+            _compare(">=", v(n.this), v(n.args["low"])) & _compare("<=", v(n.this), v(n.args["high"]))
+        ),
         exp.Case: _case,
-        exp.If: lambda n, v: v(n.this).ifelse(v(n.args["true"]), v(n.args["false"]) if n.args.get("false") else ibis.null()),
+        exp.If: lambda n, v: v(n.this).ifelse(
+            v(n.args["true"]), v(n.args["false"]) if n.args.get("false") else ibis.null()
+        ),
         exp.Coalesce: lambda n, v: ibis.coalesce(v(n.this), *(v(item) for item in n.expressions)),
         exp.Nullif: lambda n, v: v(n.this).nullif(v(n.expression)),
     }
@@ -182,14 +186,16 @@ def _arithmetic() -> dict[type[Any], _Translation]:
         # Products of whole numbers overflow where products of floats do not.
         exp.Mul: lambda n, v: _floating(v(n.this)) * _floating(v(n.expression)),
         exp.Div: lambda n, v: _floating(v(n.this)) / _floating(v(n.expression)).nullif(0.0),
-        exp.IntDiv: lambda n, v: (_floating(v(n.this)) / _floating(v(n.expression)).nullif(0.0)).floor(),
+        exp.IntDiv: lambda n, v: _rounded(_floating(v(n.this)) / _floating(v(n.expression)).nullif(0.0)).floor(),
         exp.Mod: lambda n, v: _wide(v(n.this)) % _wide(v(n.expression)).nullif(0),
         exp.Pow: lambda n, v: _floating(v(n.this)) ** _floating(v(n.expression)),
         exp.Neg: lambda n, v: -_wide(v(n.this)),
         exp.Abs: lambda n, v: _wide(v(n.this)).abs(),
-        exp.Floor: lambda n, v: v(n.this).floor(),
-        exp.Ceil: lambda n, v: v(n.this).ceil(),
-        exp.Round: lambda n, v: v(n.this).round(v(n.args["decimals"])) if n.args.get("decimals") else v(n.this).round(),
+        exp.Floor: lambda n, v: _rounded(v(n.this)).floor(),
+        exp.Ceil: lambda n, v: _rounded(v(n.this)).ceil(),
+        exp.Round: lambda n, v: (
+            v(n.this).round(v(n.args["decimals"])) if n.args.get("decimals") else _rounded(v(n.this)).round()
+        ),
         exp.IsNan: lambda n, v: v(n.this).isnan(),
         exp.Greatest: lambda n, v: ibis.greatest(v(n.this), *(v(item) for item in n.expressions)),
         exp.Least: lambda n, v: ibis.least(v(n.this), *(v(item) for item in n.expressions)),
@@ -225,8 +231,8 @@ def _time_functions() -> dict[type[Any], _Translation]:
         return lambda n, v: getattr(v(n.this), name)()
 
     return {
-        exp.CurrentDate: lambda n, v: ibis.today(),
-        exp.CurrentTimestamp: lambda n, v: ibis.now(),
+        exp.CurrentDate: lambda *_: ibis.today(),
+        exp.CurrentTimestamp: lambda *_: ibis.now(),
         exp.Interval: _interval,
         exp.Extract: _extract,
         exp.Year: part("year"),
@@ -317,6 +323,15 @@ def _wide(value: Any) -> Any:
     return value.cast("int64") if dtype.is_integer() and dtype.nbytes < 8 else value
 
 
+def _rounded(value: Any) -> Any:
+    """Make null what does not fit a whole number, which rounding would fail on."""
+    import ibis
+
+    if not value.type().is_floating():
+        return value
+    return (value.abs() < 2.0**62).ifelse(value, ibis.null())
+
+
 def _floating(value: Any) -> Any:
     return value.cast("float64") if value.type().is_numeric() else value
 
@@ -385,7 +400,7 @@ def _extract(node: Any, visit: Callable[[Any], Any]) -> Any:
     return getattr(visit(node.expression), "week_of_year" if unit == "WEEK" else unit.lower())()
 
 
-def _interval(node: Any, visit: Callable[[Any], Any]) -> Any:
+def _interval(node: Any, _: Callable[[Any], Any]) -> Any:
     import ibis
 
     return ibis.interval(int(node.this.name), unit=_UNITS[_unit(node.args.get("unit"))])

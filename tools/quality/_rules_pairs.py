@@ -22,9 +22,7 @@ _FEWEST_ROWS = 50
 _BY_CHANCE = 0.9
 
 
-def pair_candidates(
-    dataset: Dataset, profiles: Mapping[str, ColumnProfile], frame: pd.DataFrame
-) -> list[Candidate]:
+def pair_candidates(dataset: Dataset, profiles: Mapping[str, ColumnProfile], frame: pd.DataFrame) -> list[Candidate]:
     """Guess comparisons of two columns from a sample, the least likely by chance first."""
     found: list[tuple[float, Candidate]] = []
     for sort in ("time", "number"):

@@ -2,7 +2,8 @@
 
 Unique keys and duplicate rows are counted in that same aggregate, by distinct 64-bit hashes. Different hashes prove
 different keys, so a full count of hashes is a proof; a smaller one may be a collision, and is settled by an exact
-group-by, which fetches the examples at the same time. A key that is unique and never null also proves that no row is repeated.
+group-by, which fetches the examples at the same time. A key that is unique and never null also proves that no row is
+repeated.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 EXAMPLES = 5
+EACH_COLUMN = ("not_null", "range", "set", "pattern", "type")
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Outcome:
         violations: rows that break it; 1 for a broken rule about the whole table.
         value: what was measured, for a rule about the whole table.
         examples: values or rows that break it, the same ones on every run.
+        by_column: rows that each column breaks, where the rule is about each of several.
         query: SQL that counts the violations again.
     """
 
@@ -39,6 +42,7 @@ class Outcome:
     violations: int = 0
     value: float | int | None = None
     examples: list[Any] = field(default_factory=list)
+    by_column: dict[str, int] = field(default_factory=dict)
     query: str | None = None
 
     @property
@@ -201,27 +205,57 @@ def _group(dataset: Dataset, outcome: Outcome) -> None:
 
 
 def _fetch_examples(dataset: Dataset, outcomes: list[Outcome], conditions: Sequence[Any]) -> None:
-    """Fetch a few values or rows that break each failed rule, all rules in one pass.
+    """Fetch a few values or rows that break each rule, all rules in one pass.
 
     The least, the greatest, and those of least and greatest hash: aggregates, so that memory is bounded, and the
-    same on every run.
+    same on every run. Of a rule about each of several columns, also how many rows each column breaks.
     """
     expressions: dict[str, Any] = {}
     for index, (outcome, condition) in enumerate(zip(outcomes, conditions, strict=True)):
-        if condition is not None and outcome.violations and outcome.rule.kind != "not_null":
-            for number, example in enumerate(_extremes(dataset, outcome.rule, condition)):
-                expressions[f"{index} {number}"] = example
+        if condition is None or not outcome.violations:
+            continue
+        if outcome.rule.kind in EACH_COLUMN and len(outcome.rule.columns) > 1:
+            expressions.update(_by_column(dataset, index, outcome.rule))
+        elif outcome.rule.kind != "not_null":
+            extremes = _extremes(dataset, columns_read(dataset, outcome.rule), condition)
+            expressions.update({f"{index} {number} example": example for number, example in enumerate(extremes)})
     values = dataset.aggregate(expressions) if expressions else {}
     for key, value in values.items():
-        outcome, shown = outcomes[int(key.split()[0])], _shown(value)
-        if value is not None and shown not in outcome.examples:
-            outcome.examples.append(shown)
+        position, place, what = key.split()
+        _note(outcomes[int(position)], int(place), what, value)
+    for outcome in outcomes:
+        outcome.by_column = dict(sorted(outcome.by_column.items(), key=lambda item: -item[1]))
+        del outcome.examples[EXAMPLES:]
 
 
-def _extremes(dataset: Dataset, rule: Rule, condition: Any) -> list[Any]:
+def _by_column(dataset: Dataset, index: int, rule: Rule) -> dict[str, Any]:
+    """Return, for each column of a rule, the number of rows that break it there, and two of the values."""
+    expressions: dict[str, Any] = {}
+    for place, name in enumerate(rule.columns):
+        condition = breaks(dataset, rule.model_copy(update={"columns": [name]}))
+        if condition is not None:
+            expressions[f"{index} {place} count"] = condition.sum()
+            if rule.kind != "not_null":
+                column = dataset.table[name]
+                expressions[f"{index} {place} least"] = column.min(where=condition)
+                expressions[f"{index} {place} greatest"] = column.max(where=condition)
+    return expressions
+
+
+def _note(outcome: Outcome, place: int, what: str, value: Any) -> None:
+    """Keep one value that came back from the second pass."""
+    if what == "count":
+        if value:
+            outcome.by_column[outcome.rule.columns[place]] = int(value)
+        return
+    shown = _shown(value) if what == "example" else {outcome.rule.columns[place]: _shown(value)}
+    if value is not None and shown not in outcome.examples:
+        outcome.examples.append(shown)
+
+
+def _extremes(dataset: Dataset, names: list[str], condition: Any) -> list[Any]:
     import ibis
 
-    names = columns_read(dataset, rule)
     if len(names) == 1 and not dataset.schema[names[0]].is_nested():
         column = dataset.table[names[0]]
         extremes = [column.min(where=condition), column.max(where=condition)]

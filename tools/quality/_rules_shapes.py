@@ -13,7 +13,8 @@ KNOWN = {
     "UUIDs": r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
     "IP addresses": r"^([0-9]{1,3}\.){3}[0-9]{1,3}$",
     "dates (ISO)": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-    "times (ISO)": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?$",
+    "times (ISO)": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})?$",
 }
 # A shape held by fewer of the looked-at values than this is not the column's shape.
 DOMINANT = 0.98
@@ -75,7 +76,8 @@ def _runs(texts: Sequence[str]) -> Shape | None:
     parts = [_part(str(mark), ["".join(run) for run in runs]) for mark, runs in zip(signature, columns, strict=True)]
     pattern = "".join(parts)
     # Letters of any length say nothing: a name is no shape.
-    if not any(part.endswith("}") or "[0-9]" in part for part in parts) or len(signature) == 1 and parts[0].endswith("+"):
+    telling = any(part.endswith("}") or "[0-9]" in part for part in parts)
+    if not telling or (len(signature) == 1 and parts[0].endswith("+")):
         return None
     return Shape(f"^{pattern}$", "one format")
 

@@ -1,4 +1,4 @@
-"""Rules that a table might keep, guessed from its profile, its levels and a sample; none is suggested before it is held.
+"""Rules that a table might keep, guessed from its profile, its levels and a sample, to be held before they are told.
 
 After Deequ's suggestions (completeness, uniqueness, sign, type, closed categories), with formats and comparisons of
 columns added. Bounds are those of plausibility (a sign, a share, a month) and not the least and greatest seen, so
@@ -23,7 +23,7 @@ from ._rules_types import type_of
 
 # More rules than a person reads, and more columns than one pass should be asked about.
 MAX_COLUMNS = 300
-_MOST_LEVELS = 50
+_MOST_LEVELS = 30
 _ROWS_A_LEVEL = 20
 _PATTERN_VALUES = 2_000
 _FEWEST_ROWS = 10
@@ -151,11 +151,13 @@ def _sign_and_range(dataset: Dataset, profile: ColumnProfile, filled: int) -> It
             yield _range(name, least, greatest, f"values are plausible {what}")
             if low >= least and high <= greatest:
                 return
-    if dtype.is_floating() and 0 <= low and high <= 1 and profile.distinct > 10:
+    if dtype.is_floating() and low >= 0 and high <= 1 and profile.distinct > 10:
         yield _range(name, 0, 1, "values are shares or probabilities")
-    elif dtype.is_integer() and 2 < profile.distinct <= 12 and 0 <= low and high <= 12 and filled >= 500:
+    elif _KEY.search(name):
+        return
+    elif dtype.is_integer() and 2 < profile.distinct <= 12 and low >= 0 and high <= 12 and filled >= 500:
         yield _range(name, int(low), int(high), "a short scale of whole numbers")
-    elif not _KEY.search(name) and not (high <= 0):
+    elif not high <= 0:
         # What is nearly always positive is worth asking about; the count tells.
         yield Candidate(Rule(kind="range", columns=[name], min=0), "no value is negative", merge="range 0")
 
@@ -169,25 +171,55 @@ def _closed(name: str, levels: Mapping[str, int], filled: int) -> Candidate | No
     if not 2 <= len(levels) <= _MOST_LEVELS * 2 or filled < _ROWS_A_LEVEL * len(levels) / 2:
         return None
     counts = sorted(levels.items(), key=lambda item: (-item[1], item[0]))
-    folded = {value.strip().lower() for value in levels}
-    common = [(value, rows) for value, rows in counts if rows > max(2, 0.001 * filled)]
-    strays = {value for value, _ in counts if stands_for_missing(value, folded)}
-    strays |= {value for value, rows in counts if rows <= 0.005 * filled and _misspelt(value, rows, common)}
+    strays = _strays(counts, filled)
     kept = [(value, rows) for value, rows in counts if value not in strays]
     once = sum(rows == 1 for _, rows in kept)
     # Good and Turing: the share of values seen once is the share of values not yet seen.
     if not 2 <= len(kept) <= _MOST_LEVELS or filled < _ROWS_A_LEVEL * len(kept) or once > 0.001 * filled:
         return None
+    if _doubtful(kept, filled):
+        return None
     rule = Rule(kind="set", columns=[name], values=[value for value, _ in kept])
     return Candidate(rule, f"{len(kept)} categories make up the column")
 
 
+def _strays(counts: Sequence[tuple[str, int]], filled: int) -> set[str]:
+    """Tell the levels that seem to be no categories: for missing, misspelt, or rare beyond a clear gap."""
+    folded = {value.strip().lower() for value, _ in counts}
+    common = [(value, rows) for value, rows in counts if rows > max(2, 0.001 * filled)]
+    strays = {value for value, _ in counts if stands_for_missing(value, folded)}
+    strays |= {value for value, rows in counts if rows <= 0.02 * filled and _misspelt(value, rows, common)}
+    frequent = [rows for value, rows in counts if rows >= 0.02 * filled]
+    rare = {value for value, rows in counts if rows <= 0.002 * filled}
+    # Ten times between the two groups and nothing in between: a tail that falls off smoothly has no such gap.
+    if len(frequent) >= 2 and len(frequent) + len(rare | strays) == len(counts):
+        strays |= rare
+    return strays
+
+
 def _misspelt(value: str, rows: int, common: Sequence[tuple[str, int]]) -> bool:
+    """Tell whether a rare value is most likely a slip for a common one: the shorter, the rarer it must be."""
     plain = re.sub(r"[\W_]", "", value).casefold()
     for other, often in common:
+        meant = re.sub(r"[\W_]", "", other).casefold()
         if other == value or often < 20 * rows:
             continue
-        meant = re.sub(r"[\W_]", "", other).casefold()
         if plain == meant or (len(plain) > 3 and difflib.SequenceMatcher(None, plain, meant).ratio() >= 0.8):
             return True
+        if len(plain) == 3 and _one_letter_off(plain, meant) and often >= 50 * rows:
+            return True
     return False
+
+
+def _one_letter_off(left: str, right: str) -> bool:
+    return len(left) == len(right) and sum(a != b for a, b in zip(left, right, strict=True)) == 1
+
+
+def _doubtful(counts: Sequence[tuple[str, int]], filled: int) -> bool:
+    """Tell whether a two-letter code may be a slip for another: nobody can know from the letters alone."""
+    return any(
+        len(value) == 2
+        and rows < 0.02 * filled
+        and any(often >= 20 * rows and _one_letter_off(value, other) for other, often in counts)
+        for value, rows in counts
+    )

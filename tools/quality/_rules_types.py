@@ -39,12 +39,12 @@ _NAMES: dict[Family, str] = {
     "float": "float double real float2 float4 float8 float16 float32 float64 halffloat doubleprecision",
     "decimal": "decimal money bignumeric decimal128 decimal256",
     "number": "number numeric num",
-    "string": "string str text varchar char character charactervarying nvarchar nchar utf8 largestring largeutf8 object "
-    "stringview bpchar clob",
+    "string": "string str text varchar char character charactervarying nvarchar nchar utf8 object "
+    "largestring largeutf8 stringview bpchar clob",
     "boolean": "bool boolean logical",
     "date": "date date32 date64",
-    "timestamp": "timestamp timestamptz timestampwithtimezone timestampwithouttimezone timestampns timestampms timestamps "
-    "datetime64 datetime64ns",
+    "timestamp": "timestamp timestamptz timestampwithtimezone timestampwithouttimezone timestampns timestampms "
+    "timestamps datetime64 datetime64ns",
     "temporal": "datetime",
     "time": "time time32 time64",
     "interval": "interval duration timedelta timedelta64",
@@ -64,7 +64,9 @@ _BITS = {
     "bigint": 64, "long": 64, "int64": 64, "hugeint": 128, "int128": 128,
     "real": 32, "float4": 32, "float32": 32, "double": 64, "float8": 64, "float64": 64,
 }  # fmt: skip
-EXAMPLES = "integer, float, decimal(10,2), number, string, boolean, date, timestamp, datetime, time, email, categorical, any"
+EXAMPLES = (
+    "integer, float, decimal(10,2), number, string, boolean, date, timestamp, datetime, time, email, categorical, any"
+)
 
 
 @dataclass(frozen=True)

@@ -126,10 +126,10 @@ def _at_edges(
         column = columns[name].cast("float64")
         others = ~column.isin(values) & ~column.isnan()
         expressions[f"low {name}"], expressions[f"high {name}"] = column.min(where=others), column.max(where=others)
-    found = dataset.aggregate(expressions)
-    apart = {}
+    edge = dataset.aggregate(expressions)
+    apart: dict[str, list[float]] = {}
     for name, values in listed.items():
-        low, high = found[f"low {name}"], found[f"high {name}"]
+        low, high = edge[f"low {name}"], edge[f"high {name}"]
         if low is not None:
             apart[name] = [value for value in values if value < min(low, 0) or value > max(high, 0)]
             if apart[name] and not any(abs(value) > 3 * abs(high) or value < low - 0.9 for value in apart[name]):
@@ -141,10 +141,8 @@ def _is_continued(dataset: Dataset, column: ir.NumericColumn, high: Any, values:
     """Tell that ordinary values lie close below a positive sentinel, as in running ids: the first row will do."""
     if min(values) < 0 or not math.isfinite(high):
         return False
-    between = (column.cast("float64") > float(high) / 3) & (column.cast("float64") < float(high))
-    return (
-        dataset.table.filter(between & ~column.cast("float64").isin(values)).limit(1).count().to_pyarrow().as_py() > 0
-    )
+    between = (column > high / 3) & (column < high) & ~column.isin(values)
+    return bool(dataset.table.filter(between).select(value=column).limit(1).to_pyarrow().num_rows)
 
 
 def _candidates(edges: tuple[Any, Any]) -> list[float]:
@@ -202,8 +200,11 @@ def _measure(
         name: [
             Surroundings(
                 value=value,
-                **{part: int(found[f"{part} {value} {name}"] or 0) for part in ("rows", "below", "above")},
-                **{part: found[f"{part} {value} {name}"] for part in ("previous", "following")},
+                rows=int(found[f"rows {value} {name}"] or 0),
+                below=int(found[f"below {value} {name}"] or 0),
+                above=int(found[f"above {value} {name}"] or 0),
+                previous=found[f"previous {value} {name}"],
+                following=found[f"following {value} {name}"],
                 near=int(found[f"near {name}"] or 0),
             )
             for value in values
@@ -265,11 +266,11 @@ def date_sentinels(dataset: Dataset, edges: Mapping[str, tuple[str | None, str |
         expressions[f"last {name}"] = column.max(where=others).cast("string")
         for day, literal in zip(days, listed, strict=True):
             expressions[f"{day} {name}"] = (column == literal).sum()
-    found = dataset.aggregate(expressions) if expressions else {}
+    values = dataset.aggregate(expressions) if expressions else {}
     counted = {}
     for name, days in candidates.items():
-        first, last = _day(found[f"first {name}"]), _day(found[f"last {name}"])
-        rows = {day: int(found[f"{day} {name}"] or 0) for day in days}
+        first, last = _day(values[f"first {name}"]), _day(values[f"last {name}"])
+        rows = {day: int(values[f"{day} {name}"] or 0) for day in days}
         if first is not None and last is not None:
             counted[name] = {
                 day: count for day, count in rows.items() if _implausible_date(_day(day), count, first, last)

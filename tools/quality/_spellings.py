@@ -16,8 +16,8 @@ from ..placeholders import stands_for_missing
 
 MAX_COMPARED = 5_000
 _MAX_FREQUENT, _MAX_RARE, _MAX_CANDIDATES = 500, 2_000, 12
-# A typing error is rare where what was meant is frequent: at most a fifth of it, and a fiftieth of the rows.
-_TIMES_RARER, _RARE_SHARE, _FREQUENT_ROWS = 5, 0.02, 5
+# A typing error is rare where what was meant is frequent: at most an eighth of it, and a fiftieth of the rows.
+_TIMES_RARER, _RARE_SHARE, _FREQUENT_ROWS = 8, 0.02, 8
 # Errors must explain this share of the rare levels, or the column simply has many rare levels.
 _EXPLAINED = 0.25
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s\-_./,'’]+(?=[^\W\d_])")  # noqa: RUF001
@@ -68,11 +68,17 @@ def typing_errors(levels: Mapping[str, int], *, ignore: Iterable[str] = ()) -> l
         ignore: levels already explained otherwise.
     """
     rows, skipped = sum(levels.values()), set(ignore)
-    usable = {v: n for v, n in levels.items() if len(v) >= 3 and not v.isdigit() and v not in skipped and not stands_for_missing(v)}
+    usable = {
+        v: n
+        for v, n in levels.items()
+        if len(v) >= 3 and not v.isdigit() and v not in skipped and not stands_for_missing(v)
+    }
     ordered = sorted(usable, key=lambda value: -usable[value])
     frequent = [value for value in ordered if usable[value] >= _FREQUENT_ROWS][:_MAX_FREQUENT]
     most = max(usable.values(), default=0)
-    rare = [v for v in reversed(ordered) if usable[v] <= min(max(1.0, _RARE_SHARE * rows), most / _TIMES_RARER)][:_MAX_RARE]
+    rare = [v for v in reversed(ordered) if usable[v] <= min(max(1.0, _RARE_SHARE * rows), most / _TIMES_RARER)][
+        :_MAX_RARE
+    ]
     if not frequent or not rare:
         return []
     main = [n for n in levels.values() if n >= 0.05 * rows]
@@ -153,6 +159,8 @@ def is_typing_error(value: str, meant: str, *, closed: bool = False) -> bool:
 
 
 def _word_is_misspelt(word: str, meant: str, *, alone: bool, closed: bool) -> bool:
+    if word == meant + "s" or meant == word + "s":
+        return False
     length = max(len(word), len(meant))
     shortest = 3 if closed else 5 if alone else 4
     if length < shortest:
@@ -209,5 +217,3 @@ def mixed_truth(levels: Mapping[str, int]) -> bool:
 def has_levels(levels: Mapping[str, int]) -> bool:
     """Tell whether a column is categorical enough to speak of spellings: levels occur more than once."""
     return 1 < len(levels) <= MAX_COMPARED and len(levels) <= 0.5 * sum(levels.values())
-
-

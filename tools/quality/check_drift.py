@@ -192,7 +192,10 @@ def _judge(
     compared: dict[str, Comparison], left: dict[str, Side], right: dict[str, Side], result: Drift
 ) -> list[Finding]:
     """Give every column its verdict, corrected for the number of columns, and fill the lists of the result."""
-    missing = {name: missing_shift(left[name].missing, left[name].rows, right[name].missing, right[name].rows) for name in compared}
+    missing = {
+        name: missing_shift(left[name].missing, left[name].rows, right[name].missing, right[name].rows)
+        for name in compared
+    }
     chances: dict[tuple[str, str], float] = {}
     for name, comparison in compared.items():
         if left[name].missing + right[name].missing:
@@ -266,7 +269,9 @@ def _shares(item: ColumnDrift) -> str:
 
 
 def _hours_finding(item: ColumnDrift) -> Finding:
-    message = f"{item.column!r} falls at other hours of the day ({item.note}): another time zone, or other times of work?"
+    message = (
+        f"{item.column!r} falls at other hours of the day ({item.note}): another time zone, or other times of work?"
+    )
     return _finding("low", [item.column], message, "cramers_v", round(item.effect, 4), HOURS_MOVED)
 
 
@@ -285,7 +290,9 @@ def _schema_findings(result: Drift) -> list[Finding]:
     findings = []
     if result.missing_columns:
         message = f"{len(result.missing_columns)} column(s) of the reference are gone{_renamed(result)}"
-        findings.append(_finding("high", result.missing_columns, message, "missing_columns", len(result.missing_columns), 0))
+        findings.append(
+            _finding("high", result.missing_columns, message, "missing_columns", len(result.missing_columns), 0)
+        )
     if result.new_columns:
         message = f"{len(result.new_columns)} column(s) are not in the reference"
         findings.append(_finding("low", result.new_columns, message, "new_columns", len(result.new_columns), 0))
@@ -303,7 +310,9 @@ def _renamed(result: Drift) -> str:
 def _type_findings(result: Drift, current: dict[str, Side]) -> list[Finding]:
     findings = []
     for name, change in result.type_changes.items():
-        finding = _finding("high", [name], f"{name!r} changed its type, {change}: values not compared", "type", change, None)
+        finding = _finding(
+            "high", [name], f"{name!r} changed its type, {change}: values not compared", "type", change, None
+        )
         finding.evidence = Evidence(examples=_unlike_numbers(current[name].values))
         findings.append(finding)
     return findings
@@ -328,7 +337,9 @@ def _finding(
     value: float | str | None,
     threshold: float | None,
 ) -> Finding:
-    return Finding(severity=severity, columns=list(columns), message=message, metric=metric, value=value, threshold=threshold)
+    return Finding(
+        severity=severity, columns=list(columns), message=message, metric=metric, value=value, threshold=threshold
+    )
 
 
 def _severity(result: Drift) -> Literal["none", "low", "medium", "high"]:

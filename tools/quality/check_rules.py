@@ -24,13 +24,14 @@ class RuleResult(Model):
     violations: int
     fraction: float
     value: float | int | None = Field(None, description="what was measured, of a row count or correlation")
-    examples: list[Any] = []
+    examples: list[Any] = Field(default_factory=list)
+    by_column: dict[str, int] = Field(default_factory=dict, description="rows that each of several columns breaks")
 
 
 class RulesKept(Check):
     """Which rules hold, the broken ones first."""
 
-    rules: list[RuleResult] = []
+    rules: list[RuleResult] = Field(default_factory=list)
     contract: str | None = None
     saved_as: str | None = None
 
@@ -65,17 +66,18 @@ def check_rules(
     overwrite: bool = False,
     context: Context = None,  # type: ignore[assignment]  # injected by the executor; not needed without contracts
 ) -> RulesKept:
-    """Check rules: not null, unique, range, set, pattern, type, compare, SQL expression … (suggest_rules proposes some).
+    """Check rules: not null, unique, range, set, pattern, type, compare, SQL expression …; suggest_rules proposes some.
 
     A null keeps every rule but `not_null`. `pattern` is found anywhere in the value unless anchored with ^ and $.
     `type` asks whether values are, or read as, a type. `unique` takes its columns together; other kinds take each.
 
     Args:
-        dataset: name, path or URI
-        rules: the rules
+        dataset: a name, path or URI
+        rules: each about the columns it names
         contract: run the rules kept under this name
         save_as: keep the rules under this name
-        overwrite: replace a kept contract
+        overwrite: replace what is kept
+        context: injected; knows where contracts are kept
 
     Raises:
         BadRequest: a rule, column or contract does not exist or does not fit.
@@ -84,7 +86,9 @@ def check_rules(
     if contract is not None:
         wanted = [*load_contract(_needed(context), contract), *wanted]
     if not wanted:
-        raise BadRequest("no rules to check: pass rules, or contract=NAME; suggest_rules proposes rules for this dataset")
+        raise BadRequest(
+            "no rules to check: pass rules, or contract=NAME; suggest_rules proposes rules for this dataset"
+        )
     outcomes = hold(dataset, wanted)
     if save_as is not None:
         keep_contract(_needed(context), save_as, wanted, overwrite=overwrite)
@@ -97,6 +101,7 @@ def check_rules(
             fraction=outcome.fraction,
             value=outcome.value,
             examples=outcome.examples,
+            by_column=outcome.by_column,
         )
         for outcome in outcomes
     ]
@@ -117,29 +122,56 @@ def _needed(context: Context | None) -> Context:
 
 
 def _finding(outcome: Outcome) -> Finding:
-    rule = outcome.rule
-    if rule.kind in WHOLE_TABLE:
-        seen = f"{outcome.value:,.6g}" if outcome.value is not None else "not defined (a column is constant or empty)"
-        message = f"{rule}: it is {seen}"
-    else:
-        # The share is cut, not rounded, so that "0 %" and "100 %" are never said of a part.
-        shown = ", ".join(str(example) for example in outcome.examples[:3])
-        message = f"{rule}: broken by {outcome.violations:,} of {outcome.rows:,} rows ({_percent(outcome.fraction)})"
-        message += f", e.g. {shown}" if shown else ""
+    rule, whole = outcome.rule, outcome.rule.kind in WHOLE_TABLE
     return Finding(
         severity="high",
-        columns=rule.columns,
-        message=message,
+        columns=list(outcome.by_column) or rule.columns,
+        message=_whole(outcome) if whole else _rows(outcome),
         metric="violations",
-        value=outcome.value if rule.kind in WHOLE_TABLE else outcome.violations,
-        threshold=int(rule.tolerance * outcome.rows) if rule.kind not in WHOLE_TABLE else None,
+        value=outcome.value if whole else outcome.violations,
+        threshold=None if whole else int(rule.tolerance * outcome.rows),
         evidence=Evidence(
-            rows=outcome.violations if rule.kind not in WHOLE_TABLE else None,
+            rows=None if whole else outcome.violations,
             query=outcome.query,
             examples=outcome.examples,
         ),
     )
 
 
+def _whole(outcome: Outcome) -> str:
+    if outcome.value is None:
+        return f"{outcome.rule}: it is not defined (a column is constant or has too few numbers)"
+    seen = f"{outcome.value:,}" if isinstance(outcome.value, int) else f"{outcome.value:.4g}"
+    return f"{outcome.rule}: it is {seen}"
+
+
+def _rows(outcome: Outcome) -> str:
+    """Say how many rows break a rule, where, and with what."""
+    worst = ", ".join(f"{name} {count:,}" for name, count in list(outcome.by_column.items())[:4])
+    examples = "; ".join(_example(example) for example in outcome.examples[:3])
+    return (
+        f"{_named(outcome)}: broken by {outcome.violations:,} of {outcome.rows:,} rows ({_percent(outcome.fraction)})"
+        + (f": {worst}" if worst else "")
+        + (f", e.g. {examples}" if examples else "")
+    )
+
+
+def _named(outcome: Outcome) -> str:
+    """Say the rule of the columns that break it: a rule may be about many more."""
+    broken = list(outcome.by_column)[:6]
+    return str(outcome.rule.model_copy(update={"columns": broken}) if broken else outcome.rule)
+
+
+def _example(example: Any) -> str:
+    if not isinstance(example, dict):
+        return str(example)
+    return ", ".join(
+        f"{name}={value:.6g}" if isinstance(value, float) else f"{name}={value}" for name, value in example.items()
+    )
+
+
 def _percent(fraction: float) -> str:
-    return f"{fraction:.2%}" if 0.0001 <= fraction <= 0.9999 else "under 0.01%" if fraction < 0.5 else "over 99.99%" if fraction < 1 else "100%"
+    """Say a share; a part of the rows is never said to be none or all of them."""
+    if fraction == 1:
+        return "100%"
+    return "under 0.01%" if fraction < 0.0001 else "over 99.99%" if fraction > 0.9999 else f"{fraction:.2%}"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from ..catalogue import action
 from ..context import Context
 from ..data.dataset import Dataset
@@ -41,15 +43,17 @@ class SchemaConsistency(Check):
     """How the columns and types differ from what was expected."""
 
     compared_with: str
-    missing_columns: list[str] = []
-    extra_columns: list[str] = []
-    type_mismatches: list[TypeMismatch] = []
-    renamed: list[Rename] = []
-    actual_schema: dict[str, str] = {}
+    missing_columns: list[str] = Field(default_factory=list)
+    extra_columns: list[str] = Field(default_factory=list)
+    type_mismatches: list[TypeMismatch] = Field(default_factory=list)
+    renamed: list[Rename] = Field(default_factory=list)
+    actual_schema: dict[str, str] = Field(default_factory=dict)
 
     def headline(self) -> str:
         if self.compared_with == "nothing":
-            return "no expected schema, no reference and no last known schema of this name: this is the schema as it is."
+            return (
+                "no expected schema, no reference and no last known schema of this name: this is the schema as it is."
+            )
         differences = len(self.missing_columns) + len(self.extra_columns) + len(self.type_mismatches)
         if not differences:
             return f"all {len(self.actual_schema)} columns are as in {self.compared_with}."
@@ -65,7 +69,9 @@ class SchemaConsistency(Check):
 
     def next_steps(self) -> list[str]:
         if self.compared_with == "nothing":
-            return ["pass expected={column: type} or reference=DATASET, or load_dataset under a name to have its schema kept"]
+            return [
+                "pass expected={column: type} or reference=DATASET; load_dataset keeps the schema of a named dataset"
+            ]
         return []
 
 
@@ -79,9 +85,10 @@ def check_schema_consistency(
     """Compare columns and types with an expected schema, a reference dataset, or the last known schema of that name.
 
     Args:
-        dataset: name, path or URI
-        expected: type of each column, such as int, float, text, date, decimal(10,2), email, any
+        dataset: a name, path or URI
+        expected: column types, such as int, float, text, date, decimal(10,2), email, any
         reference: dataset with the right schema
+        context: injected; knows the last schemas
 
     Raises:
         BadRequest: a type name is unknown, or both `expected` and `reference` are given.
@@ -171,7 +178,9 @@ def _types(dataset: Dataset, wanted: Mapping[str, TypeName]) -> tuple[list[TypeM
         if name in unread:
             severity, why, evidence = _judge_text(wanted[name], *unread[name])
         written = (wanted[name].written, str(dataset.schema[name]))
-        mismatches.append(TypeMismatch(column=name, expected=written[0], actual=written[1], severity=severity, reason=why))
+        mismatches.append(
+            TypeMismatch(column=name, expected=written[0], actual=written[1], severity=severity, reason=why)
+        )
         findings.append(
             Finding(
                 severity=severity,
@@ -211,7 +220,9 @@ def _unread(dataset: Dataset, expected: Mapping[str, TypeName]) -> dict[str, tup
     }
 
 
-def _judge_text(expected: TypeName, filled: int, broken: int, least: Any, greatest: Any) -> tuple[Severity, str, Evidence]:
+def _judge_text(
+    expected: TypeName, filled: int, broken: int, least: Any, greatest: Any
+) -> tuple[Severity, str, Evidence]:
     if not filled:
         return "low", "the column is empty, so that its type cannot be told", Evidence(rows=0)
     if not broken:
@@ -241,15 +252,15 @@ def _renames(missing: list[str], extra: list[str], wanted: Mapping[str, TypeName
 
 def _likeness(left: str, right: str) -> float:
     """Compare two names without regard to case and punctuation: 1 when that is all that differs."""
-    plain = [re.sub(r"[\W_]", "", name).casefold() for name in (left, right)]
-    if plain[0] == plain[1]:
-        return 1.0 if plain[0] or left.casefold() == right.casefold() else 0.0
+    first, second = (re.sub(r"[\W_]", "", name).casefold() for name in (left, right))
+    if first == second:
+        return 1.0 if first or left.casefold() == right.casefold() else 0.0
     # Digits tell series apart: `q1` and `q2` are two columns, not one misspelt.
     if re.findall(r"\d+", left) != re.findall(r"\d+", right):
         return 0.0
-    matcher = difflib.SequenceMatcher(None, *plain)
+    matcher = difflib.SequenceMatcher(None, first, second)
     # A swap of two letters counts as one slip, as it does to people.
-    swapped = sorted(plain[0]) == sorted(plain[1]) and matcher.real_quick_ratio() == 1 and len(plain[0]) > 3
+    swapped = sorted(first) == sorted(second) and len(first) > 3
     return max(matcher.ratio() if matcher.quick_ratio() >= _ALIKE else 0.0, 0.85 if swapped else 0.0)
 
 

@@ -12,7 +12,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from ..catalogue import action
 from ..columns import profile_columns
 from ..data.dataset import Dataset
-from ..results import Finding, Result
+from ..results import Evidence, Finding, Result
 from ._rules import Rule
 from ._rules_pairs import pair_candidates
 from ._rules_run import Outcome, hold
@@ -40,7 +40,7 @@ class SuggestedRule(Rule):
 class SuggestedRules(Result):
     """What the table keeps: first what hardly fails and so deserves a look, then the most telling rules."""
 
-    rules: list[SuggestedRule] = []
+    rules: list[SuggestedRule] = Field(default_factory=list)
 
     def headline(self) -> str:
         look = sum(rule.worth_a_look for rule in self.rules)
@@ -56,11 +56,7 @@ class SuggestedRules(Result):
 
 @action("Suggest rules")
 def suggest_rules(dataset: Dataset) -> SuggestedRules:
-    """Suggest the rules that a table keeps (keys, types, ranges, categories, formats, order of columns) for check_rules.
-
-    Args:
-        dataset: name, path or URI
-    """
+    """Suggest the rules that a table keeps (keys, types, ranges, categories, formats, column order) for check_rules."""
     candidates = _candidates(dataset)
     outcomes = hold(dataset, [candidate.rule for candidate in candidates], examples=False) if candidates else []
     kept = [
@@ -69,12 +65,15 @@ def suggest_rules(dataset: Dataset) -> SuggestedRules:
         if 1 - outcome.fraction >= candidate.least - 1e-12
     ]
     kept = _without_weaker(kept)
-    rules = [*_merged(kept), *(_suggested(candidate, outcome) for candidate, outcome in kept if not _merges(candidate, outcome))]
+    rules = [
+        *_merged(kept),
+        *(_suggested(candidate, outcome) for candidate, outcome in kept if not _merges(candidate, outcome)),
+    ]
     rules.sort(key=_rank)
     return SuggestedRules(
         dataset=dataset.name,
         scanned=dataset.everything,
-        findings=[_finding(rule, dataset.rows) for rule in rules if rule.worth_a_look],
+        findings=_findings([rule for rule in rules if rule.worth_a_look], dataset.rows),
         rules=rules,
     )
 
@@ -149,14 +148,31 @@ def _rank(rule: SuggestedRule) -> tuple[bool, int]:
     return not rule.worth_a_look, _ORDER.index(rule.kind)
 
 
-def _finding(rule: SuggestedRule, rows: int) -> Finding:
-    broken = rows - rule.rows
-    plain = rule.model_copy(update={"tolerance": 0.0})
+def _findings(rules: Sequence[SuggestedRule], rows: int) -> list[Finding]:
+    """Tell of rules that nearly hold; those that say the same of several columns are told as one."""
+    alike: dict[str, list[SuggestedRule]] = {}
+    for rule in rules:
+        plain = rule.as_given()
+        columns, _ = plain.pop("columns", []), plain.pop("tolerance", None)
+        alike.setdefault(json.dumps([plain, len(columns)] if len(columns) == 1 else [plain, columns]), []).append(rule)
+    return [_finding(same, rows) for same in alike.values()]
+
+
+def _finding(rules: Sequence[SuggestedRule], rows: int) -> Finding:
+    columns = list(dict.fromkeys(name for rule in rules for name in rule.columns))
+    worst = max(rows - rule.rows for rule in rules)
+    plain = rules[0].model_copy(update={"tolerance": 0.0, "columns": columns})
+    each = (
+        f"up to {worst:,} of {rows:,} rows break it in each"
+        if len(rules) > 1
+        else f"{worst:,} of {rows:,} rows break it"
+    )
     return Finding(
         severity="low",
-        columns=rule.columns,
-        message=f"nearly a rule: {plain}; {broken:,} of {rows:,} rows break it",
+        columns=columns,
+        message=f"nearly a rule: {plain}; {each}",
         metric="violations",
-        value=broken,
+        value=worst,
         threshold=0,
+        evidence=Evidence(rows=worst),
     )

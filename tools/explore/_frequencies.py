@@ -1,0 +1,153 @@
+"""A column as its different values with their counts: everything about it follows exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..data.dataset import Dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+@dataclass(frozen=True)
+class Frequencies:
+    """Different non-null values, the most frequent first, their counts, and the number of nulls."""
+
+    values: pa.Array
+    counts: pa.Array
+    nulls: int
+
+    @cached_property
+    def filled(self) -> int:
+        """The number of rows that are not null."""
+        import pyarrow.compute as pc
+
+        return int(pc.sum(self.counts).as_py() or 0)
+
+    def numbers(self) -> Numbers:
+        """Return the values as floats, sorted; what is not finite is left out."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        values = pc.cast(self.values, pa.float64(), safe=False)
+        return Numbers.sort(values.to_numpy(zero_copy_only=False), self.counts.to_numpy(zero_copy_only=False))
+
+    def moments_in_time(self) -> Numbers:
+        """Return dates or timestamps as microseconds since 1970, sorted."""
+        return Numbers.sort(
+            microseconds(self.values).to_numpy(zero_copy_only=False), self.counts.to_numpy(zero_copy_only=False)
+        )
+
+
+def microseconds(array: pa.Array) -> pa.Array:
+    """Return dates or timestamps as microseconds since 1970."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zone = getattr(array.type, "tz", None)
+    return pc.cast(pc.cast(array, pa.timestamp("us", zone), safe=False), pa.int64())
+
+
+def frequencies(dataset: Dataset, name: str) -> Frequencies:
+    """Count the different values of a column, exactly, with one grouping of it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = dataset.table.select(value=dataset.table[name])
+    grouped = column.group_by("value").aggregate(rows=column.count()).to_pyarrow().combine_chunks()
+    grouped = grouped.sort_by([("rows", "descending"), ("value", "ascending")])
+    missing = grouped.filter(pc.is_null(grouped["value"]))
+    kept = grouped.filter(pc.is_valid(grouped["value"]))
+    values, counts = (kept[side].combine_chunks() for side in ("value", "rows"))
+    if isinstance(values, pa.ChunkedArray):
+        values, counts = pa.concat_arrays(values.chunks), pa.concat_arrays(counts.chunks)
+    return Frequencies(values, counts, int(pc.sum(missing["rows"]).as_py() or 0))
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Different finite numbers in ascending order with their counts."""
+
+    values: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    not_finite: int = 0
+
+    @classmethod
+    def sort(cls, values: npt.NDArray[Any], counts: npt.NDArray[Any]) -> Numbers:
+        """Build from values in any order."""
+        import numpy as np
+
+        finite = np.isfinite(values)
+        order = np.argsort(values[finite], kind="stable")
+        return cls(values[finite][order], counts[finite][order], int(counts[~finite].sum()))
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of rows with a finite value."""
+        return int(self.counts.sum())
+
+    def quantiles(self, at: Sequence[float] = QUANTILES) -> dict[str, float]:
+        """Return quantiles, interpolated as pandas and NumPy do by default."""
+        import numpy as np
+
+        if not self.rows:
+            return {}
+        ends = np.cumsum(self.counts)
+        places = np.asarray(at) * (self.rows - 1)
+        lower = np.floor(places).astype(np.int64)
+        upper = np.minimum(lower + 1, self.rows - 1)
+        low = self.values[np.searchsorted(ends, lower, side="right")].astype(float)
+        high = self.values[np.searchsorted(ends, upper, side="right")].astype(float)
+        found = low + (high - low) * (places - lower)
+        return {str(q): float(value) for q, value in zip(at, found, strict=True)}
+
+    def power_sums(self) -> PowerSums:
+        """Return the exact mean and the sums of powers about it."""
+        import numpy as np
+
+        if not self.rows:
+            return PowerSums(0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        values, counts = self.values.astype(np.float64), self.counts.astype(np.float64)
+        mean = math.fsum(values * counts) / self.rows
+        with np.errstate(over="ignore", invalid="ignore"):
+            about = values - mean
+            sums = [float(np.dot(about**power, counts)) for power in (2, 3, 4)]
+        return PowerSums(self.rows, mean, mean, *sums)
+
+
+@dataclass(frozen=True)
+class PowerSums:
+    """Mean, and sums of the second to fourth power of the distances from a centre near it."""
+
+    rows: int
+    mean: float
+    centre: float
+    second: float
+    third: float
+    fourth: float
+
+    def shape(self) -> dict[str, float | None]:
+        """Return `mean`, `std` (of the sample), `skew` and excess `kurtosis` (both of the population, as SciPy's default)."""
+        if not self.rows:
+            return {}
+        n, shift = self.rows, self.mean - self.centre
+        second = max(0.0, self.second / n - shift**2)
+        shape: dict[str, float | None] = {"mean": self.mean, "std": None}
+        if n > 1:
+            shape["std"] = math.sqrt(second * n / (n - 1))
+        # Below this the values differ by rounding alone, and a ratio of such powers is noise.
+        if second > (1e-12 * max(1e-300, abs(self.mean))) ** 2 and second > 1e-140:
+            third = self.third / n - 3 * shift * self.second / n + 2 * shift**3
+            fourth = self.fourth / n - 4 * shift * self.third / n + 6 * shift**2 * self.second / n - 3 * shift**4
+            shape["skew"] = third / second**1.5
+            shape["kurtosis"] = fourth / second**2 - 3
+        return {key: value if value is None or math.isfinite(value) else None for key, value in shape.items()}
