@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import VERSION
 from ..tools.errors import RefineryError
-from ..tools.executor import VERSION
 from .settings import Settings, load_settings
 from .telemetry import start_logging, start_telemetry
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from .. import VERSION
 from ..tools.errors import RefineryError
-from ..tools.executor import VERSION
 from .settings import Settings
 from .wiring import House, build
 
@@ -65,7 +65,7 @@ async def _workspace(house: House) -> str:
 
 
 async def _roots(house: House) -> str:
-    roots = house.executor.runtime.config.roots
+    roots = house.roots
     if not roots:
         raise Ailing("no folder may be read; start as `refinery serve FOLDER`, or set data.roots")
     return "may read " + ", ".join(str(root) for root in roots)

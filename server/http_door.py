@@ -25,8 +25,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .. import VERSION
 from ..tools.errors import BadRequest, RefineryError
-from ..tools.executor import VERSION
 from .errors import http_status
 from .mcp_door import RefineryServer
 from .settings import Settings

@@ -8,9 +8,10 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp_types import (
@@ -28,16 +29,22 @@ from mcp_types import (
     ToolAnnotations,
 )
 
-from ..tools.catalogue import Action
-from ..tools.context import Progress, silent
+from .. import VERSION
 from ..tools.errors import RefineryError
-from ..tools.executor import VERSION, Outcome
 from .prompts import load_prompts, text
 from .telemetry import McpTelemetry
 from .wiring import House
 
+if TYPE_CHECKING:
+    from ..tools.catalogue import Action
+    from ..tools.context import Progress
+    from ..tools.data.registry import Registry
+    from ..tools.executor import Outcome
+    from ..tools.workspace import Workspace
+
 # Clients give up on a silent call after a minute or so: something is said at least this often (seconds).
 HEARTBEAT = 5.0
+_AFTER_GREETING = 0.05
 
 
 class RefineryServer(MCPServer[None]):
@@ -56,12 +63,19 @@ class RefineryServer(MCPServer[None]):
             version=VERSION,
             instructions=text("instructions.md"),
             log_level=house.settings.log_level,
-            middleware=[McpTelemetry(transport)],
+            middleware=[McpTelemetry(transport), self._load_after_greeting],
         )
         for prompt in load_prompts():
             self.add_prompt(prompt)
         self._offer_resources()
         self.completion()(self._complete)  # type: ignore[no-untyped-call]
+
+    async def _load_after_greeting(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Answer the client's first message at once, and import the actions while it reads the answer."""
+        result = await call_next(ctx)
+        if ctx.method in {"initialize", "server/discover"}:
+            asyncio.get_running_loop().call_later(_AFTER_GREETING, self.house.load)
+        return result
 
     async def list_tools(self) -> list[Tool]:
         """Return the catalogue as MCP tools."""
@@ -82,7 +96,7 @@ class RefineryServer(MCPServer[None]):
 
     async def list_resources(self) -> list[Resource]:
         """Return the registered datasets of the caller."""
-        entries = self.house.executor.runtime.opener(self.house.caller.tenant).registry.entries()
+        entries = self._registry.entries()
         return [
             Resource(
                 uri=f"refinery://datasets/{quote(entry.name, safe='')}",
@@ -93,9 +107,13 @@ class RefineryServer(MCPServer[None]):
             for entry in entries
         ]
 
+    @property
+    def _registry(self) -> Registry:
+        return self.house.executor.runtime.opener(self.house.caller.tenant).registry
+
     def _offer_resources(self) -> None:
-        tenant = self.house.caller.tenant
-        runtime = self.house.executor.runtime
+        def workspace() -> tuple[Workspace, str]:
+            return self.house.executor.runtime.workspace, self.house.caller.tenant
 
         @self.resource(
             "refinery://results/{id}",
@@ -104,7 +122,8 @@ class RefineryServer(MCPServer[None]):
             mime_type="application/json",
         )
         def result(id: str) -> str:  # noqa: A002 - the name in the URI
-            document = runtime.workspace.result(tenant, id)
+            kept, tenant = workspace()
+            document = kept.result(tenant, id)
             if document is None:
                 raise ResourceNotFoundError(f"no result {id!r}; it may have expired: call the tool again")
             return json.dumps(document["result"])
@@ -113,7 +132,8 @@ class RefineryServer(MCPServer[None]):
             "refinery://results/{id}/chart", name="chart", description="the chart of a result", mime_type="image/png"
         )
         def chart(id: str) -> bytes:  # noqa: A002
-            image = runtime.workspace.result_image(tenant, id)
+            kept, tenant = workspace()
+            image = kept.result_image(tenant, id)
             if image is None:
                 raise ResourceNotFoundError(f"no chart {id!r}; it may have expired: call the tool again")
             return image
@@ -125,7 +145,7 @@ class RefineryServer(MCPServer[None]):
             mime_type="application/json",
         )
         def dataset(name: str) -> str:
-            entry = runtime.opener(tenant).registry.get(name)
+            entry = self._registry.get(name)
             if entry is None:
                 raise ResourceNotFoundError(f"no dataset {name!r}; list_datasets shows the names")
             return json.dumps(asdict(entry))
@@ -137,7 +157,7 @@ class RefineryServer(MCPServer[None]):
         context: CompletionContext | None,
     ) -> Completion:
         """Complete names of datasets, and names of columns where a dataset is given already."""
-        registry = self.house.executor.runtime.opener(self.house.caller.tenant).registry
+        registry = self._registry
         if argument.name in {"dataset", "reference", "current", "name"}:
             names = [entry.name for entry in registry.entries()]
         elif argument.name in {"target", "column", "time_column", "x", "y", "color"}:
@@ -154,7 +174,7 @@ class RefineryServer(MCPServer[None]):
 async def _progress(context: Context[None, Any] | None) -> AsyncIterator[Progress]:
     """Yield a reporter that reaches the client, with a heartbeat while nothing else is said."""
     if context is None or not (context.request_context.meta or {}).get("progress_token"):
-        yield silent
+        yield lambda *_: None
         return
     loop, steps = asyncio.get_running_loop(), asyncio.Queue[tuple[float, float | None, str | None]]()
 

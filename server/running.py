@@ -10,7 +10,7 @@ from typing import Any
 from ..tools.catalogue import Action
 from ..tools.errors import BadRequest, unknown
 from .settings import Settings
-from .wiring import build
+from .wiring import build, catalogue
 
 
 async def run_action(
@@ -24,9 +24,8 @@ async def run_action(
     Raises:
         RefineryError: as `Executor.run`.
     """
-    house = build(settings)
-    arguments = parse_words(house.executor.catalogue[action], dataset, words)
-    house = build(settings, _folders(house.executor.runtime.config.roots, arguments))
+    arguments = parse_words(catalogue()[action], dataset, words)
+    house = build(settings, _folders(build(settings).roots, arguments))
     async with house.running():
         outcome = await house.executor.run(action, arguments, house.caller)
     if as_json:

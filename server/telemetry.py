@@ -12,6 +12,8 @@ from typing import Any
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from opentelemetry import metrics, trace
 
+from .. import VERSION
+
 _SERVICE = {"service.name": "refinery"}
 
 
@@ -23,8 +25,6 @@ def start_telemetry() -> None:
     if not wanted:
         return
     from opentelemetry.sdk.resources import Resource
-
-    from ..tools.executor import VERSION
 
     # A name in OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES wins over ours.
     resource = Resource.create({**_SERVICE, "service.version": VERSION} | dict(Resource.create().attributes))

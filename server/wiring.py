@@ -8,32 +8,86 @@ import logging
 import os
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..tools import explore, features, quality
-from ..tools.catalogue import Catalogue
-from ..tools.context import Caller
 from ..tools.errors import BadRequest
-from ..tools.executor import Executor, ExecutorLimits
-from ..tools.pool import Pool
-from ..tools.runtime import Runtime, RuntimeConfig
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..tools.catalogue import Catalogue
+    from ..tools.context import Caller
+    from ..tools.executor import Executor
 
 log = logging.getLogger(__name__)
 
 
 def catalogue() -> Catalogue:
-    """Collect every action of the house; a module that cannot be imported stops the start."""
+    """Collect every action of the house; a module that cannot be imported is an error."""
+    from ..tools import explore, features, quality
+    from ..tools.catalogue import Catalogue
+
     return Catalogue.from_packages(quality, explore, features)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class House:
-    """What every door needs."""
+    """What every door needs.
+
+    The executor is built on first use: a client gets its first answer before any action is imported.
+
+    Attributes:
+        settings: the settings.
+        roots: the folders that may be read.
+        groups: the agents whose actions are offered; empty: all.
+    """
 
     settings: Settings
-    executor: Executor
-    caller: Caller
+    roots: tuple[Path, ...]
+    groups: tuple[str, ...] = ()
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Who calls, as the settings say."""
+        from ..tools.context import Caller
+
+        return Caller(tenant=self.settings.auth.tenant)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """The corridor."""
+        from ..tools.executor import Executor, ExecutorLimits
+        from ..tools.pool import Pool
+        from ..tools.runtime import Runtime, RuntimeConfig
+
+        settings = self.settings
+        actions = catalogue()
+        workers = settings.workers or os.cpu_count() or 1
+        config = RuntimeConfig(
+            workspace=_workspace(settings),
+            roots=self.roots,
+            connections={name: url.get_secret_value() for name, url in settings.data.connections.items()},
+            private_addresses=settings.data.private_addresses,
+            max_file_mb=settings.data.max_file_mb,
+            memory_mb=settings.limits.memory_mb or _share_of_memory(workers),
+            threads=os.cpu_count() or 1,
+            mask_personal=settings.privacy.mask_personal,
+        )
+        return Executor(
+            actions.only(self.groups) if self.groups else actions,
+            Runtime(config),
+            Pool(config, workers),
+            ExecutorLimits(seconds=settings.limits.seconds, cache=settings.cache.enabled),
+        )
+
+    def load(self) -> None:
+        """Import all actions now; one that cannot be imported ends the process, rather than being missing."""
+        try:
+            self.executor  # noqa: B018 - building it is the point
+        except Exception as error:
+            log.critical("the actions cannot be loaded", exc_info=error)
+            raise SystemExit(70) from error
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -43,7 +97,8 @@ class House:
             yield
         finally:
             sweeping.cancel()
-            await self.executor.close()
+            if "executor" in self.__dict__:
+                await self.executor.close()
 
     async def _sweep_now_and_then(self) -> None:
         # Not at once: the first seconds of a server belong to its client.
@@ -61,35 +116,19 @@ class House:
 
 
 def build(settings: Settings, folders: Sequence[Path] = (), groups: Sequence[str] = ()) -> House:
-    """Build the executor and all below it.
+    """Build a house.
 
     Args:
         settings: the settings.
-        folders: folders that may be read, before those of the settings.
+        folders: folders that may be read, instead of those of the settings.
         groups: offer the actions of these agents alone; empty: all.
 
     Raises:
         BadRequest: a folder does not exist, or there is no such agent.
     """
-    actions = catalogue()
-    workers = settings.workers or os.cpu_count() or 1
-    config = RuntimeConfig(
-        workspace=_workspace(settings),
-        roots=tuple(_roots(settings, folders)),
-        connections={name: url.get_secret_value() for name, url in settings.data.connections.items()},
-        private_addresses=settings.data.private_addresses,
-        max_file_mb=settings.data.max_file_mb,
-        memory_mb=settings.limits.memory_mb or _share_of_memory(workers),
-        threads=os.cpu_count() or 1,
-        mask_personal=settings.privacy.mask_personal,
-    )
-    executor = Executor(
-        actions.only(groups) if groups else actions,
-        Runtime(config),
-        Pool(config, workers),
-        ExecutorLimits(seconds=settings.limits.seconds, cache=settings.cache.enabled),
-    )
-    return House(settings, executor, Caller(tenant=settings.auth.tenant))
+    if groups:
+        catalogue().only(groups)
+    return House(settings, tuple(_roots(settings, folders)), tuple(groups))
 
 
 def _workspace(settings: Settings) -> Path:

@@ -11,12 +11,12 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.trace import StatusCode
 
+from .. import VERSION
 from .audit import Audit, CallRecord, record_of
 from .calls import Call, perform, result_uri
 from .catalogue import Action, Catalogue
@@ -27,7 +27,6 @@ from .runtime import Runtime
 
 log = logging.getLogger(__name__)
 
-VERSION = version("refinery-mcp")
 Observer = Callable[[CallRecord, "Outcome | None"], Awaitable[None] | None]
 
 

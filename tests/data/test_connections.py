@@ -81,6 +81,23 @@ def test_a_sqlite_table_gets_the_types_of_its_values(shop):
     assert (dataset.format, dataset.source) == ("sqlite", "connection:shop/orders")
 
 
+def test_a_sqlite_table_is_copied_once_and_again_when_it_changes(shop, tmp_path, monkeypatch):
+    bare = opener(tmp_path, shop=f"sqlite:///{shop}")
+    kept = Opener(bare.policy, bare.registry, bare.engine, bare.connections, tmp_path)
+    first = kept.open("connection:shop/orders")
+    assert first.table.to_pyarrow().equals(bare.open("connection:shop/orders").table.to_pyarrow())
+    with monkeypatch.context() as patch:
+        patch.setattr("refinery.tools.data.sqlite_tables.batches_of", None)
+        again = kept.open("connection:shop/orders")
+    assert again.table.to_pyarrow().equals(first.table.to_pyarrow())
+    assert again.schema == first.schema
+    with sqlite3.connect(shop) as con:
+        con.execute("DELETE FROM orders WHERE id = 1")
+    con.close()
+    assert kept.open("connection:shop/orders").rows == 2
+    assert not list(tmp_path.glob("*.tmp"))
+
+
 def test_actions_work_on_sqlite_views_and_empty_tables(shop):
     opened = opener(shop.parent, shop=f"sqlite:///{shop}")
     assert opened.open("connection:shop/big").rows == 1
@@ -226,8 +243,10 @@ def server(tmp_path_factory):
             "(2, 'N/A', NULL, NULL, NULL, NULL), (3, NULL, NULL, now(), '{}', NULL);"
             'CREATE SCHEMA sales; CREATE TABLE sales."odd ""name" (x int); '
             "CREATE VIEW late AS SELECT * FROM orders WHERE id > 1;"
-            "CREATE ROLE reader LOGIN PASSWORD 'hunter2'; CREATE TABLE secret (x int);"
-            "GRANT SELECT ON orders TO reader;"
+            "CREATE TYPE mood AS ENUM ('glad'); CREATE TABLE odd AS SELECT 1.5::money price, '10.0.0.1'::inet ip,"
+            "interval '1 day' took, point(1, 2) place, 'glad'::mood mood;"
+            "CREATE TABLE many AS SELECT i AS x FROM generate_series(1, 2000) i;"
+            "CREATE VIEW many_seen AS SELECT * FROM many;"
         )
         yield instance
         instance.cleanup()
@@ -253,6 +272,28 @@ def test_views_and_schemas_of_postgresql_are_found(server, tmp_path):
     assert opened.open('connection:shop/sales.odd "name').rows == 0
     with pytest.raises(BadRequest, match="did you mean 'orders'"):
         opened.open("connection:shop/ordrs")
+
+
+def test_odd_types_of_postgresql_are_read_as_text_and_said_to_be(server, tmp_path):
+    dataset = opener(tmp_path, shop=server.get_uri()).open("connection:shop/odd")
+    assert dataset.table.to_pyarrow().to_pylist() == [
+        {"price": "$1.50", "ip": "10.0.0.1/32", "took": "1 day", "place": "(1,2)", "mood": "glad"}
+    ]
+    assert [note.split(":")[0] for note in dataset.reading.notes] == [
+        "column 'price'",
+        "column 'ip'",
+        "column 'took'",
+        "column 'place'",
+    ]
+    assert basic_info(dataset).preview[0]["price"] == "$1.50"
+
+
+@pytest.mark.parametrize("table", ["many", "many_seen"])
+def test_tables_and_views_of_postgresql_can_be_sampled(server, tmp_path, table):
+    opened = opener(tmp_path, shop=server.get_uri())
+    drawn = [opened.open(f"connection:shop/{table}").sample(100, seed=1).arrow for _ in range(2)]
+    assert 50 < drawn[0].num_rows < 160
+    assert drawn[0].equals(drawn[1])
 
 
 def test_a_postgresql_connection_cannot_write(server, tmp_path):

@@ -8,13 +8,11 @@ import io
 import json
 from pathlib import Path
 
-import pandas as pd
 import polars as pl
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from refinery.tools.data import Dataset, open_dataset
 from refinery.tools.data.engine import Engine
 from refinery.tools.data.reading import read_files
@@ -55,7 +53,11 @@ def test_semicolons_with_decimal_commas_are_not_taken_for_commas(tmp_path):
     [
         ("id\n7\n8\n", ["id"], [(7,), (8,)]),
         ("preis\n1,50\n2,30\n", ["preis"], [(1.5,), (2.3,)]),
-        ("comment\nhello, my friend\nwell\nyes, it is, I think\n", ["comment"], [("hello, my friend",), ("well",), ("yes, it is, I think",)]),
+        (
+            "comment\nhello, my friend\nwell\nyes, it is, I think\n",
+            ["comment"],
+            [("hello, my friend",), ("well",), ("yes, it is, I think",)],
+        ),
         ("id\n1\n\n2\n\n\n", ["id"], [(1,), (None,), (2,)]),
     ],
     ids=["numbers", "decimal commas", "prose", "blank lines are missing values, but not at the end"],
@@ -104,10 +106,12 @@ def test_other_alphabets_are_guessed_from_enough_text(tmp_path, encoding, words)
 
 
 def test_one_bad_byte_in_utf8_does_not_change_the_rest(tmp_path):
-    dataset = opened(tmp_path, "name,n\n".encode() + "日本,1\n".encode() * 50 + b"\xff,2\n")
+    dataset = opened(tmp_path, b"name,n\n" + "日本,1\n".encode() * 50 + b"\xff,2\n")
     assert rows(dataset)[0] == ("日本", 1)
     assert rows(dataset)[-1] == ("\N{REPLACEMENT CHARACTER}", 2)
-    assert dataset.reading.notes == ("1 byte(s) are not UTF-8 and became \N{REPLACEMENT CHARACTER}, the first in line 52",)
+    assert dataset.reading.notes == (
+        "1 byte(s) are not UTF-8 and became \N{REPLACEMENT CHARACTER}, the first in line 52",
+    )
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -150,7 +154,19 @@ def test_quotes_are_understood(tmp_path, text, expected):
         (",x\n0,1\n1,2\n", ["column_1", "x"], (0, 1)),
         ('" a ","b\nc"\n1,2\n', ["a", "b c"], (1, 2)),
     ],
-    ids=["numbers", "repeated words", "words", "years", "title", "short title", "lone", "row names of R", "repeated", "index", "blanks"],
+    ids=[
+        "numbers",
+        "repeated words",
+        "words",
+        "years",
+        "title",
+        "short title",
+        "lone",
+        "row names of R",
+        "repeated",
+        "index",
+        "blanks",
+    ],
 )
 def test_the_header_is_found_and_its_names_made_different(tmp_path, text, names, first):
     dataset = opened(tmp_path, text)
@@ -251,7 +267,11 @@ def test_a_snapshot_is_used_again_until_the_fingerprint_changes(tmp_path):
     path, kept = tmp_path / "t.csv", tmp_path / "kept"
 
     def read(fingerprint: str) -> list[dict]:
-        return read_files(Engine().connect(), [path], "csv", snapshots=kept, fingerprint=fingerprint)[0].to_pyarrow().to_pylist()
+        return (
+            read_files(Engine().connect(), [path], "csv", snapshots=kept, fingerprint=fingerprint)[0]
+            .to_pyarrow()
+            .to_pylist()
+        )
 
     path.write_text("a\n1\n")
     assert read("one") == [{"a": 1}]
@@ -299,7 +319,9 @@ def test_a_file_larger_than_memory_is_read(tmp_path):
 
 
 @needs_shared
-@pytest.mark.parametrize("name", ["taxi_2019-01", "taxi_2020-04", "beers_dirty", "beers_clean", "hospital_dirty", "hospital_clean"])
+@pytest.mark.parametrize(
+    "name", ["taxi_2019-01", "taxi_2020-04", "beers_dirty", "beers_clean", "hospital_dirty", "hospital_clean"]
+)
 def test_real_tables_agree_with_polars_cell_by_cell(name):
     path = SHARED / f"{name}.csv"
     theirs = pl.read_csv(path, infer_schema=False)
@@ -309,7 +331,9 @@ def test_real_tables_agree_with_polars_cell_by_cell(name):
     for column in theirs.columns:
         mine = pl.Series(ours[column])
         assert mine.null_count() == theirs[column].null_count(), column
-        assert mine.equals(theirs[column].str.to_datetime() if mine.dtype == pl.Datetime else theirs[column].cast(mine.dtype)), column
+        assert mine.equals(
+            theirs[column].str.to_datetime() if mine.dtype == pl.Datetime else theirs[column].cast(mine.dtype)
+        ), column
 
 
 @needs_shared
@@ -319,29 +343,23 @@ def test_the_taxi_file_that_strict_readers_refuse_is_whole():
     assert dataset.aggregate({"n": dataset.table.congestion_surcharge.isnull().sum()}) == {"n": 6_327}
 
 
-CELLS = st.text(alphabet='ab1 ,;"\n\'\\é|\t', max_size=6)
+CELLS = st.text(alphabet="ab1 ,;\"\n'\\é|\t", max_size=6)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(CELLS, CELLS, st.integers(0, 99)), min_size=2, max_size=8))
-def test_what_csv_writes_is_read_back(tmp_path, table):
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(CELLS, CELLS, st.integers(0, 99)), min_size=2, max_size=8), st.sampled_from(["\n", "\r\n"]))
+def test_what_csv_writes_is_read_back(tmp_path, table, end):
+    written = [(f"x{first}", f"x{second}", third) for first, second, third in table]
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
+    writer = csv.writer(out, lineterminator=end)
     writer.writerow(["first", "second", "third"])
-    writer.writerows(table)
+    writer.writerows(written)
     dataset = opened(tmp_path, out.getvalue())
-    expected = pd.DataFrame(table, columns=["first", "second", "third"])
-    got = [tuple("" if cell is None else str(cell) for cell in row) for row in rows(dataset)]
-    assert dataset.columns == list(expected.columns)
-    numeric = {str(kind) for kind in dataset.schema.values()} & {"int64", "float64"}
-    assert numeric
-    for mine, theirs in zip(got, expected.itertuples(index=False), strict=True):
-        assert mine[2] == str(theirs[2])
-        # Blanks around numbers and what they spell aside, cells come back as they were.
-        assert [cell.strip() or cell for cell in mine[:2]] == [cell.strip() or cell for cell in map(str, theirs[:2])] or "1" in str(theirs)
+    assert dataset.columns == ["first", "second", "third"]
+    assert rows(dataset) == written
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=3), min_size=1, max_size=8), st.sampled_from(["\n", "\r\n"]))
 def test_the_witness_counts_the_records_that_csv_writes(tmp_path, table, end):
     out = io.StringIO(newline="")

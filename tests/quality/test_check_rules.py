@@ -27,7 +27,9 @@ ODD = """a "b".c'; DROP TABLE x -- ü"""
 
 
 def run(columns: Any, *rules: dict[str, Any], **more: Any) -> RulesKept:
-    return check_rules(open_dataset(columns if isinstance(columns, pa.Table) else pa.table(columns)), list(rules), **more)
+    return check_rules(
+        open_dataset(columns if isinstance(columns, pa.Table) else pa.table(columns)), list(rules), **more
+    )
 
 
 def context_of(folder: Path, tenant: str = "default") -> Context:
@@ -194,7 +196,9 @@ def test_equal_hashes_are_not_taken_for_equal_keys(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_unique_key_with_nulls_does_not_prove_that_rows_are_not_repeated() -> None:
-    result = run({"id": [1, None, None], "x": [1, 1, 1]}, {"kind": "unique", "columns": ["id"]}, {"kind": "no_duplicate_rows"})
+    result = run(
+        {"id": [1, None, None], "x": [1, 1, 1]}, {"kind": "unique", "columns": ["id"]}, {"kind": "no_duplicate_rows"}
+    )
     assert {r.rule.kind: r.violations for r in result.rules} == {"unique": 0, "no_duplicate_rows": 1}
 
 
@@ -245,7 +249,9 @@ def test_over_the_wire_the_same_words_reach_the_caller() -> None:
     action = Action(check_rules, check_rules.__refinery_action__, "quality")  # type: ignore[attr-defined]
     with pytest.raises(BadRequest, match="did you mean 'not_null'"):
         action.validate({"dataset": "x", "rules": [{"kind": "notnull", "columns": ["a"]}]})
-    valid = action.validate({"dataset": "x", "rules": [{"kind": "range", "columns": ["a"], "min": 2**60, "max": 2**60 + 1}]})
+    valid = action.validate(
+        {"dataset": "x", "rules": [{"kind": "range", "columns": ["a"], "min": 2**60, "max": 2**60 + 1}]}
+    )
     assert (valid["rules"][0].min, valid["rules"][0].max) == (2**60, 2**60 + 1)
     assert len(json.dumps(action.input_schema)) < 1300
 
@@ -304,7 +310,10 @@ def test_a_damaged_contract_is_told(tmp_path: Path) -> None:
 
 def test_the_answer_can_be_passed_back(tmp_path: Path) -> None:
     columns = {"a": [1, None], "b": ["x", "y"]}
-    rules = [{"kind": "not_null", "columns": ["a"]}, {"kind": "pattern", "columns": ["b"], "pattern": "x", "tolerance": 0.5}]
+    rules = [
+        {"kind": "not_null", "columns": ["a"]},
+        {"kind": "pattern", "columns": ["b"], "pattern": "x", "tolerance": 0.5},
+    ]
     first = run(columns, *rules)
     document = first.model_dump(mode="json")
     assert [item["rule"] for item in document["rules"]] == rules
@@ -353,7 +362,7 @@ EXPRESSIONS = {
     "start BETWEEN DATE '2024-01-01' AND current_date": 0,
     '"end" - start < INTERVAL 5 DAY': 1,
     '"end" <= start + INTERVAL 1 DAY': 1,
-    "CAST(\"end\" AS date) - CAST(start AS date) <= 3": 1,
+    'CAST("end" AS date) - CAST(start AS date) <= 3': 1,
     "year(start) = 2024 AND extract(month FROM start) = 1": 1,
     "text LIKE 'x%'": 1,
     "text ILIKE 'Y_'": 1,
@@ -364,7 +373,7 @@ EXPRESSIONS = {
     "text || '!' = 'x!'": 1,
     '"We Ird" > 2': 1,
     "abs(-a) >= 2": 1,
-    "round(\"We Ird\") >= 2 AND floor(a) = a": 0,
+    'round("We Ird") >= 2 AND floor(a) = a': 0,
     "n * 4000000000000000000 * 9 >= 0": 0,
     "n / 0 > 1": 0,
     "a % 2 = 1": 1,

@@ -172,7 +172,9 @@ def context_of(folder: Path) -> Context:
 
 def test_without_anything_else_the_last_known_schema_of_the_name_counts(tmp_path: Path) -> None:
     context = context_of(tmp_path)
-    context.registry.add("orders", "/data/orders.csv", schema={"id": "int64", "total": "float64", "odd": "made_up_type"})
+    context.registry.add(
+        "orders", "/data/orders.csv", schema={"id": "int64", "total": "float64", "odd": "made_up_type"}
+    )
     dataset = open_dataset(pa.table({"id": ["a"], "totl": [1.0], "odd": [1]}), name="orders")
     result = check_schema_consistency(dataset, context=context)
     assert result.compared_with.startswith("the last known schema")

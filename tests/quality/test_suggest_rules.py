@@ -130,7 +130,11 @@ def test_a_rule_that_nearly_holds_is_told_as_worth_a_look(values: list[Any], rul
 
 
 def test_an_order_of_two_columns_that_chance_explains_is_no_rule() -> None:
-    columns = {"year": RNG.integers(1990, 2020, ROWS), "cents": RNG.integers(5_000, 90_000, ROWS), "x": RNG.normal(size=ROWS)}
+    columns = {
+        "year": RNG.integers(1990, 2020, ROWS),
+        "cents": RNG.integers(5_000, 90_000, ROWS),
+        "x": RNG.normal(size=ROWS),
+    }
     assert rules_of(columns, "compare") == []
 
 
@@ -175,7 +179,9 @@ def test_the_shape_of_texts_is_found(values: list[str], pattern: str | None) -> 
     assert (found.pattern if found else None) == pattern
 
 
-TEXT = st.sampled_from(["x", "y", "N/A", "", "a1", "b22", "2024-01-01", "7", "007", "1e3", "nan", "Ü", "o'k", 'q"', None])
+TEXT = st.sampled_from(
+    ["x", "y", "N/A", "", "a1", "b22", "2024-01-01", "7", "007", "1e3", "nan", "Ü", "o'k", 'q"', None]
+)
 CELLS: dict[str, tuple[st.SearchStrategy[Any], pa.DataType]] = {
     "int": (st.integers(-3, 300) | st.none(), pa.int64()),
     "id": (st.integers(-(2**63), 2**63 - 1) | st.none(), pa.int64()),
@@ -205,7 +211,7 @@ def tables(draw: st.DrawFn) -> pa.Table:
     return pa.table(arrays, names=names)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(tables())
 def test_whatever_is_suggested_for_a_table_holds_on_it(table: pa.Table) -> None:
     dataset = open_dataset(table)

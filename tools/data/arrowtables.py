@@ -1,5 +1,7 @@
 """Arrow tables and files as tables of the engine, without copying where the engine can read them as they are."""
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
 import uuid

@@ -7,6 +7,8 @@ type, words other than true and false, dates that could be read day first or mon
 dates with timestamps or timestamps that have a zone with ones that have none.
 """
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -181,7 +183,9 @@ def _forms(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[s
         names = iter([name for name in columns if name not in seen or not seen[name] & ~columns[name]])
         while batch := list(islice(names, COLUMNS_AT_ONCE)):
             trimmed = ", ".join(f"trim({identifier(name)}) AS c{index}" for index, name in enumerate(batch))
-            sets = ", ".join(f"bit_or({_place(f'c{index}', seen.get(name, Form(0)))})" for index, name in enumerate(batch))
+            sets = ", ".join(
+                f"bit_or({_place(f'c{index}', seen.get(name, Form(0)))})" for index, name in enumerate(batch)
+            )
             row = connection.execute(f"SELECT {sets} FROM (SELECT {trimmed} FROM ({scope}))").fetchone() or ()
             seen.update({name: Form(forms or 0) for name, forms in zip(batch, row, strict=True)})
     return {name: forms for name, forms in seen.items() if forms and not forms & ~columns[name]}

@@ -6,6 +6,7 @@ file is attached, and a SQLite table is copied, because its columns have no type
 
 from __future__ import annotations
 
+import uuid
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -18,9 +19,10 @@ from ..errors import BadRequest, DataUnreadable, Unavailable, unknown
 from .dataset import Reading
 from .engine import Engine
 from .sql import identifier
-from .views import make_view
+from .views import make_view, parquet_view
 
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dt
     import ibis.expr.types as ir
 
 PREFIX = "connection:"
@@ -99,15 +101,22 @@ def parse(text: str, connections: Mapping[str, str]) -> ConnectionTable:
     return ConnectionTable(name, connections[name], table)
 
 
-def open_table(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Reading]:
+def open_table(reference: ConnectionTable, engine: Engine, *, copy: Path | None = None) -> tuple[ir.Table, Reading]:
     """Connect and return the table, and what is to be said of its types.
+
+    Args:
+        reference: the table.
+        engine: what computes on tables of files.
+        copy: where a copied table is kept as Parquet, for the next call; None: nowhere.
 
     Raises:
         BadRequest: the database has no such table; the message names the nearest.
         Unavailable: the database can't be reached, or its driver is not installed.
+        LimitExceeded: the table is too large to be copied.
     """
-    opened = {"postgresql": _postgresql, "duckdb": _duckdb, "sqlite": _sqlite}[reference.kind]
-    return opened(reference, engine)
+    if reference.kind == "postgresql":
+        return _postgresql(reference)
+    return _duckdb(reference, engine) if reference.kind == "duckdb" else _sqlite(reference, engine, copy)
 
 
 def _chosen(reference: ConnectionTable, tables: Sequence[tuple[str, str]], default: str) -> tuple[str, str]:
@@ -125,7 +134,7 @@ def _chosen(reference: ConnectionTable, tables: Sequence[tuple[str, str]], defau
     raise unknown("table", wanted, names, where=f" in connection {reference.connection!r}")
 
 
-def _postgresql(reference: ConnectionTable, _: Engine) -> tuple[ir.Table, Reading]:
+def _postgresql(reference: ConnectionTable) -> tuple[ir.Table, Reading]:
     import ibis
 
     try:
@@ -150,18 +159,42 @@ def _postgresql(reference: ConnectionTable, _: Engine) -> tuple[ir.Table, Readin
         except (psycopg.Error, ValueError) as error:
             reason = _scrubbed(error, reference.url)
             raise Unavailable(f"connection {reference.connection!r} failed: {reason}") from None
-        schema, name = _chosen(reference, tables, default)
+        views = {(schema, name) for schema, name, view in tables if view}
+        schema, name = _chosen(reference, [(schema, name) for schema, name, _ in tables], default)
         backend = ibis.postgres.from_connection(con)
         # Nobody closes a dataset: the connection goes with the last table that uses it.
         weakref.finalize(backend, opened.pop_all().close)
-    return backend.table(name, database=schema), Reading()
+        money = [column for (column,) in con.execute(_POSTGRESQL_MONEY, (schema, name)).fetchall()]
+    table = backend.table(name, database=schema)
+    # A view can't be sampled as tables are; as a reference to one it is sampled row by row.
+    return _with_known_types(table.view() if (schema, name) in views else table, money)
+
+
+def _with_known_types(table: ir.Table, money: Sequence[str]) -> tuple[ir.Table, Reading]:
+    """Turn into text, on the server, what has a type that actions do not know."""
+    strange = {name: kind for name, kind in table.schema().items() if name in money or not _known(kind)}
+    notes = tuple(f"column {name!r}: {kind} is read as text" for name, kind in strange.items())
+    casts = {name: table[name].cast("string") for name in strange}
+    return (table.mutate(**casts) if casts else table), Reading(notes=notes)
+
+
+def _known(kind: dt.DataType) -> bool:
+    plain = kind.is_numeric() or kind.is_boolean() or kind.is_string() or kind.is_binary() or kind.is_temporal()
+    return plain or kind.is_nested() or kind.is_json()
 
 
 # Foreign and partitioned tables and views are tables to a reader.
 _POSTGRESQL_TABLES = """
-SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname, c.relname, c.relkind::text IN ('v', 'f') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 AND n.nspname NOT LIKE 'pg\\_%' AND has_table_privilege(c.oid, 'SELECT') AND NOT c.relispartition
+"""
+
+
+# Its driver gives money as text in the manner of the server's country.
+_POSTGRESQL_MONEY = """
+SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND a.atttypid = 'money'::regtype
 """
 
 
@@ -185,25 +218,33 @@ def _duckdb(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Readi
     return table, Reading(notes=tuple(notes))
 
 
-def _sqlite(reference: ConnectionTable, engine: Engine) -> tuple[ir.Table, Reading]:
+def _sqlite(reference: ConnectionTable, engine: Engine, copy: Path | None) -> tuple[ir.Table, Reading]:
     import sqlite3
 
     from .sqlite_tables import batches_of, columns_of, names_of
 
     address = reference.files[0].as_uri() + "?mode=ro"
+    backend = engine.connect()
+    if copy is not None and copy.exists():
+        return parquet_view(backend, copy)[0], Reading()
     try:
         # DuckDB pulls the batches from a thread of its own.
         with closing(sqlite3.connect(address, uri=True, check_same_thread=False)) as con:
             con.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
             _, name = _chosen(reference, [("main", name) for name in names_of(con)], "main")
             columns = columns_of(con, name)
-            backend = engine.connect()
             backend.con.register("batches", batches_of(con, name, columns))
             backend.raw_sql("CREATE TABLE copied AS FROM batches")
             backend.con.unregister("batches")
     except sqlite3.Error as error:
         raise DataUnreadable(f"connection {reference.connection!r} failed: {_reason(error)}") from None
-    return _with_times(backend.table("copied"), [column.name for column in columns if column.holds_time]), Reading()
+    table = _with_times(backend.table("copied"), [column.name for column in columns if column.holds_time])
+    if copy is None:
+        return table, Reading()
+    partial = copy.with_suffix(f".{uuid.uuid4().hex}.tmp")
+    table.to_parquet(partial)
+    partial.replace(copy)
+    return parquet_view(engine.connect(), copy)[0], Reading()
 
 
 def _with_times(table: ir.Table, names: Sequence[str]) -> ir.Table:

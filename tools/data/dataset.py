@@ -132,9 +132,21 @@ class Dataset:
         if self.table.get_backend().name == "duckdb":
             arrow = self._drawn(rows, names, seed)
         else:
-            arrow = _fetched(self.table.sample(min(1.0, rows / self.rows), method="row", seed=seed), names)
+            arrow = _fetched(self._thinned(min(1.0, rows / self.rows), seed), names)
             arrow = arrow.slice(0, rows + rows // 5) if arrow.num_rows else _fetched(self.table.limit(rows), names)
         return Sample(arrow, Scanned(rows=arrow.num_rows, of=self.rows, method=f"random sample, seed {seed}"))
+
+    def _thinned(self, fraction: float, seed: int) -> ir.Table:
+        """Draw each row for itself; only a table proper, no view or query, can be told to on every engine."""
+        import ibis
+        import ibis.expr.operations as ops
+
+        if isinstance(self.table.op(), ops.DatabaseTable):
+            return self.table.sample(fraction, method="row", seed=seed)
+        backend = self.table.get_backend()
+        if backend.name == "postgres":
+            backend.con.execute("SELECT setseed(%s)", (seed % 1000 / 1000,))
+        return self.table.filter(ibis.random() < fraction)
 
     def _drawn(self, rows: int, names: Sequence[str], seed: int) -> pa.Table:
         import ibis

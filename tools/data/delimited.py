@@ -5,6 +5,8 @@ The quick one is believed only where it finds nothing to complain of and as many
 counts line ends; otherwise the careful one reads the file again.
 """
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
 import csv
@@ -124,7 +126,7 @@ def _quick_reader_is_right(connection: duckdb.DuckDBPyConnection, path: Path, di
     return row is not None and int(row[0]) == count_records(path, dialect.quote) - dialect.above
 
 
-class _Unclosed(Exception):  # noqa: N818
+class _Unclosed(Exception):
     """A quoted field does not end."""
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -293,7 +293,7 @@ def is_header(first: Row, rows: Sequence[Row]) -> bool:
 def _years(values: Sequence[str]) -> bool:
     years = [int(cell) if cell.strip().isdigit() else 0 for cell in values]
     return all(1800 <= year <= 2200 for year in years) and all(
-        b - a == 1 for a, b in zip(years, years[1:], strict=False)
+        b - a == 1 for a, b in pairwise(years)
     )
 
 
@@ -316,7 +316,9 @@ def column_names(header: Sequence[str], width: int, *, keep: bool = False) -> tu
     names: list[str] = []
     notes: list[str] = []
     taken: set[str] = set()
-    wanted = [cell if keep and cell.strip() else " ".join(cell.split()) for cell in header] + [""] * (width - len(header))
+    wanted = [cell if keep and cell.strip() else " ".join(cell.split()) for cell in header] + [""] * (
+        width - len(header)
+    )
     reserved = {name.casefold() for name in wanted if name}
     for index, want in enumerate(wanted, start=1):
         name = base = want or f"column_{index}"

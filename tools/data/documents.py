@@ -1,9 +1,13 @@
 """JSON as tables: an array of records, one record a line, or an object that wraps such an array."""
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
+import codecs
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +26,17 @@ MOST_SEARCHED_BYTES = 256 << 20
 
 # In JSON a number written as text is meant as text; only dates, for which JSON has no type, are typed.
 _AS_TEXT = frozenset(
-    ("varchar", "date", "timestamp", "timestamp with time zone", "timestamp_s", "timestamp_ms", "timestamp_ns", "time", "uuid")
+    (
+        "varchar",
+        "date",
+        "timestamp",
+        "timestamp with time zone",
+        "timestamp_s",
+        "timestamp_ms",
+        "timestamp_ns",
+        "time",
+        "uuid",
+    )
 )
 # Read as text first, because a double does not hold all of their digits.
 _AS_DIGITS = frozenset(("double", "float", "hugeint", "ubigint", "uhugeint"))
@@ -37,7 +51,7 @@ def read_documents(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path],
     import duckdb
 
     texts = [plain_text(path, folder) for path in paths]
-    files = [text.path for text in texts]
+    files = [_unmarked(text.path, folder) for text in texts]
     notes = [f"{path.name}: {note}" for path, text in zip(paths, texts, strict=True) for note in text.notes]
     try:
         try:
@@ -66,7 +80,7 @@ def _query(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tupl
     names, types = list(plain.columns), list(plain.types)
     if names == ["json"] and str(types[0]) == "JSON":
         raise DataUnreadable(
-            f"{files[0].name!r} holds no records: a table is an array of objects, as in [{{\"id\": 1}}], or one object a line"
+            f'{files[0].name!r} holds no records: a table is an array of objects, as in [{{"id": 1}}], or one object a line'
         )
     if (wrapped := _wrapped(connection, files, names, types)) is not None:
         query = f"SELECT unnest({identifier(wrapped)}, max_depth := 2) FROM ({_scan(files, {})})"
@@ -108,7 +122,11 @@ def _made_up(name: str, names: Sequence[str]) -> bool:
 
 
 def _scan(files: Sequence[Path], columns: dict[str, str]) -> str:
-    given = f"columns = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in columns.items())}}}, " if columns else ""
+    given = (
+        f"columns = {{{', '.join(f'{literal(name)}: {literal(kind)}' for name, kind in columns.items())}}}, "
+        if columns
+        else ""
+    )
     return (
         f"SELECT * FROM read_json([{', '.join(literal(str(path)) for path in files)}], {given}"
         f"sample_size = -1, union_by_name = {'false' if columns else 'true'}, map_inference_threshold = -1, "
@@ -142,6 +160,17 @@ def _wrapped(
         return None
     rows = connection.execute(f"SELECT count(*) FROM ({_scan(files, {})})").fetchone()
     return lists[0] if rows and rows[0] == len(files) else None
+
+
+def _unmarked(path: Path, folder: Path) -> Path:
+    """Return a file without a byte-order mark, before which the engine sees no array."""
+    with path.open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            return path
+        target = folder / f"{path.name}.{len(list(folder.iterdir()))}.unmarked"
+        with target.open("wb") as out:
+            shutil.copyfileobj(file, out)
+    return target
 
 
 def _rewritten(path: Path, folder: Path) -> Path:

@@ -33,16 +33,22 @@ def _merged(tree: Expression) -> Expression:
     for outer in list(tree.find_all(exp.Select)):
         source = outer.args["from_"].this if outer.args.get("from_") else None
         inner = source.this if isinstance(source, exp.Subquery) else None
+        below = inner.args.get("from_") if isinstance(inner, exp.Select) else None
         parts = {key for key, value in inner.args.items() if value} if isinstance(inner, exp.Select) else set()
-        whole = parts <= {"expressions", "from_", "where"} and inner is not None and inner.is_star and len(inner.selects) == 1
-        if not whole or outer.args.get("where") or outer.args.get("joins") or not isinstance(inner.args["from_"].this, exp.Table):
+        if inner is None or below is None or not isinstance(below.this, exp.Table) or outer.args.get("where"):
             continue
-        alias, kept = source.alias, inner.args["from_"].this.alias_or_name
+        if (
+            parts != {"expressions", "from_", "where"}
+            or outer.args.get("joins")
+            or [str(e) for e in inner.selects] != ["*"]
+        ):
+            continue
+        alias, kept = source.alias, below.this.alias_or_name
         for column in outer.find_all(exp.Column):
             if column.table == alias:
                 column.set("table", exp.to_identifier(kept, quoted=True))
-        outer.set("from_", inner.args["from_"])
-        outer.set("where", inner.args.get("where"))
+        outer.set("from_", below)
+        outer.set("where", inner.args["where"])
     return tree
 
 

@@ -50,7 +50,9 @@ def _from_polars(source: Any) -> pa.Table | None:
     odd = [name for name, dtype in source.schema.items() if dtype == pl.Object]
     wide = [name for name, dtype in source.schema.items() if dtype in (pl.Int128, getattr(pl, "UInt128", None))]
     if odd:
-        texts = [pl.Series(name, [None if v is None else str(v) for v in source[name].to_list()], pl.String) for name in odd]
+        texts = [
+            pl.Series(name, [None if v is None else str(v) for v in source[name].to_list()], pl.String) for name in odd
+        ]
         source = source.with_columns(texts)
     return source.with_columns(pl.col(wide).cast(pl.Decimal(38, 0)) if wide else []).to_arrow()
 
@@ -111,9 +113,9 @@ def _array(column: pd.Series) -> tuple[pa.Array, str | None]:
         return pa.Array.from_pandas(column), None
     except (pa.ArrowTypeError, pa.ArrowInvalid, pa.ArrowNotImplementedError, OverflowError) as error:
         values = [None if _missing(value) else value for value in column]
-        if all(value is None or isinstance(value, int | float | decimal.Decimal) for value in values) and not isinstance(
-            error, OverflowError
-        ):
+        if all(
+            value is None or isinstance(value, int | float | decimal.Decimal) for value in values
+        ) and not isinstance(error, OverflowError):
             return pa.array([None if value is None else float(value) for value in values], pa.float64()), None
         kinds = sorted({type(value).__name__ for value in values if value is not None})
         return _texts(column), f"values of several types ({', '.join(kinds[:4])}) are given as text"

@@ -64,7 +64,9 @@ def _open_files(source: str, name: str | None, engine: Engine) -> Dataset:
 
     paths = _paths(source)
     form = detect_format(paths[0])
-    table, reading = read_files(engine.connect(), paths, None if len(paths) > 1 else form, snapshots=None, fingerprint="")
+    table, reading = read_files(
+        engine.connect(), paths, None if len(paths) > 1 else form, snapshots=None, fingerprint=""
+    )
     stem = Path(source).name.partition(".")[0]
     return Dataset(
         name=name or (stem if stem and not glob.has_magic(stem) else "table"),

@@ -1,5 +1,7 @@
 """Reading files as tables: Parquet and Arrow where they lie, everything else converted once into a typed snapshot."""
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
 import json
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import BadRequest, DataUnreadable, LimitExceeded
 from .casting import Untyped, typed
@@ -40,7 +42,12 @@ _SUFFIXES = {
     **dict.fromkeys((".arrow", ".arrows", ".feather", ".ipc"), "arrow"),
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
 }
-_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"FEA1", "arrow"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"))
+_MAGIC = (
+    (b"PAR1", "parquet"),
+    (b"ARROW1", "arrow"),
+    (b"FEA1", "arrow"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
+)
 FORMATS = ("csv", "json", "ndjson", "parquet", "arrow", "excel")
 IN_PLACE = frozenset(("parquet", "arrow"))
 
@@ -106,13 +113,22 @@ def _opened(path: Path) -> Iterator[None]:
         raise DataUnreadable(f"no file {str(path)!r}") from error
     except IsADirectoryError as error:
         example = str(path / "*.csv")
-        raise DataUnreadable(f"{str(path)!r} is a folder; name a file in it, or a pattern such as {example!r}") from error
+        raise DataUnreadable(
+            f"{str(path)!r} is a folder; name a file in it, or a pattern such as {example!r}"
+        ) from error
     except PermissionError as error:
-        raise DataUnreadable(f"{str(path)!r} may not be opened (permission denied); change its mode or copy it") from error
+        raise DataUnreadable(
+            f"{str(path)!r} may not be opened (permission denied); change its mode or copy it"
+        ) from error
 
 
 def read_files(
-    backend: Backend, paths: Sequence[Path], format: str | None, *, snapshots: Path | None, fingerprint: str  # noqa: A002
+    backend: Backend,
+    paths: Sequence[Path],
+    format: str | None,  # noqa: A002
+    *,
+    snapshots: Path | None,
+    fingerprint: str,
 ) -> tuple[ir.Table, Reading]:
     """Read one or several files of one format as one table, their columns united by name.
 
@@ -171,7 +187,12 @@ def _failures(paths: Sequence[Path]) -> Iterator[None]:
         raise LimitExceeded(
             f"reading {name} takes more memory or disk than the engine may use: {_first_line(error)}; raise its memory limit"
         ) from error
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException, duckdb.BinderException) as error:
+    except (
+        duckdb.IOException,
+        duckdb.InvalidInputException,
+        duckdb.ConversionException,
+        duckdb.BinderException,
+    ) as error:
         raise DataUnreadable(
             f"{name} can't be read: {_first_line(error)}; copy or write the file again, or check that its format is what "
             "its name says"

@@ -97,7 +97,8 @@ class Opener:
     def open_source(self, source: Source) -> Dataset:
         """Open what `resolve` has found."""
         if source.kind == "database":
-            table, reading = open_table(parse(source.uri, self.connections), self.engine)
+            kept = self.snapshots / f"{source.fingerprint}-table.parquet" if self.snapshots and source.paths else None
+            table, reading = open_table(parse(source.uri, self.connections), self.engine, copy=kept)
         else:
             table, reading = read_files(
                 self.engine.connect(),

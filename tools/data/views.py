@@ -1,5 +1,7 @@
 """A query as a table of the engine, with only such types as actions know."""
 
+# ruff: noqa: S608 (all names and texts in SQL are quoted by `sql`)
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ def parquet_view(backend: Backend, path: Path) -> tuple[ir.Table, list[str]]:
     scan = f"read_parquet({literal(str(path))}, hive_partitioning = false"
     table, notes = make_view(backend, f"SELECT * FROM {scan})")
     if ROW not in {name.casefold() for name in table.columns}:
-        _create(backend, _numbered(table.get_name()), _tamed(backend, f"SELECT * FROM {scan}, file_row_number = true)")[0])
+        _create(
+            backend, _numbered(table.get_name()), _tamed(backend, f"SELECT * FROM {scan}, file_row_number = true)")[0]
+        )
     return table, notes
 
 
@@ -69,6 +73,8 @@ def _tamed(backend: Backend, query: str) -> tuple[str, list[str]]:
         column, kind = identifier(name), str(dtype.id)
         if kind in {"enum", "NULL", '"NULL"', "null", "sqlnull"}:
             casts.append(f"CAST({column} AS VARCHAR) AS {column}")
+        elif kind == "time_ns":
+            casts.append(f"CAST({column} AS TIME) AS {column}")
         elif kind == "interval":
             casts.append(f"epoch({column}) AS {column}")
             notes.append(f"column {name!r}: durations are given in seconds")

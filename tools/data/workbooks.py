@@ -90,9 +90,7 @@ def _table(rows: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]], l
     """Part the cells into names and rows; titles above the table and empty rows around it are left out."""
     filled = [(number, row) for number, row in enumerate(rows, start=1) if _filled(row)]
     # A title above a table fills one cell or two of many.
-    start = next(
-        (i for i, (_, row) in enumerate(filled[:20]) if sum(c != "" for c in row) >= _typical(filled) / 2), 0
-    )
+    start = next((i for i, (_, row) in enumerate(filled[:20]) if sum(c != "" for c in row) >= _typical(filled) / 2), 0)
     notes = [f"skipped {start} row(s) above the table"] if start else []
     first = [_text(cell) for cell in filled[start][1]]
     below = [[_text(cell) for cell in row] for _, row in islice(filled, start + 1, start + 200)]

@@ -78,6 +78,9 @@ def row_outliers(
     found = []
     for place in places:
         causes = _causes(scaled[place], residuals[place], values[place, kept], medians, [numbers[index] for index in kept])
+        # Forests find the corners of a cube strange; without a value that is, a row is merely at the edge.
+        if not causes:
+            continue
         found.append(
             OutlierRow(row=rows[place], score=round(float(scores[place]), 4), id=ids[place] if ids else None, causes=causes)
         )
@@ -156,7 +159,6 @@ def _causes(z: Array, residual: Array, values: Array, medians: Array, numbers: l
     alone = bool(np.max(np.abs(z)) >= _STRANGE)
     strength = z if alone else residual
     order = np.argsort(-np.abs(strength))[:_REASONS]
-    least = min(_STRANGE, float(abs(strength[order[0]])))
     return [
         Cause(
             column=numbers[place].name,
@@ -166,5 +168,5 @@ def _causes(z: Array, residual: Array, values: Array, medians: Array, numbers: l
             given_others=not alone,
         )
         for place in order
-        if abs(strength[place]) >= least
+        if abs(strength[place]) >= _STRANGE
     ]

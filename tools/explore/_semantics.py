@@ -23,7 +23,8 @@ _CURRENCY = re.compile(rf"[+-]?(?:(?:{_SIGNS})\s?(?:{_AMOUNT})|(?:{_AMOUNT})\s?(
 _PERCENT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s?%")
 _UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s?([A-Za-zµ°Ω][A-Za-zµ°Ω.²³/ ]{0,14})")  # noqa: RUF001
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,. '\u00a0]\d{3})+(?:[.,]\d+)?|[+-]?\d+,\d+")
-_US_ZIP = re.compile(r"\d{5}(?:-\d{4})?")
+_PADDED = re.compile(r"0\d+")
+_NATIONAL_ID = re.compile(r"\d{3}-\d{2}-\d{4}")
 _POSTCODE = re.compile(
     r"\d{4,6}|\d{5}-\d{3,4}|\d{3}-\d{4}|\d{2}-\d{3}|\d{4}\s?[A-Z]{2}|[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d[A-Z]\s?\d[A-Z]\d",
     re.IGNORECASE,
@@ -104,6 +105,8 @@ def _is_phone(text: str) -> bool:
 
 def _has_marks(text: str) -> bool:
     """Tell whether a phone number is written as one and could not be a mere number."""
+    if _NATIONAL_ID.fullmatch(text):
+        return False
     return _is_phone(text) and (text[0] in "+(" or sum(text.count(mark) for mark in "-. ()/") >= 2)
 
 
@@ -195,17 +198,23 @@ def _guess_numbers(texts: Texts, words: frozenset[str]) -> list[Guess]:
 
     plain, percent = texts.share(is_plain), texts.share(_full(_PERCENT))
     unit = texts.share(_full(_UNIT))
-    # Digits under such a name are labels, and their leading zeros matter.
-    alone = 0.4 if words & _LABELS else 0.97
-    guesses = [Guess("numeric", _sure(plain, alone, named=False), "plain number", plain)] if plain else []
+    # Digits under such a name, or with zeros before them, are labels.
+    padded = texts.share(_full(_PADDED)) >= 0.02
+    alone = 0.4 if padded or words & _LABELS else 0.97
+    guesses: list[Guess] = []
+    if padded and plain >= 0.5:
+        kind = "id" if texts.counts.total() == len(texts.counts) > 8 else "categorical"
+        guesses.append(Guess(kind, _sure(plain, 0.85, named=False), "digits with leading zeros", plain))
+    guesses += [Guess("numeric", _sure(plain, alone, named=False), "plain number", plain)] if plain else []
     if percent and plain:
         both = plain + percent
         form = f"number, {percent:.0%} of them with %"
         guesses.append(Guess("percentage", _sure(both, 0.96, named=False), form, both))
-    if unit + plain >= 0.5 and unit > 0:
+    if unit + plain >= 0.5 and unit >= 0.2:
         units = _units(texts)
-        # One unit, however spelt, is a measure; a street address begins with a number as well.
-        if len(units) <= 12 and units.most_common(1)[0][1] >= 2:
+        usual, times = units.most_common(1)[0]
+        # A few units, however spelt, are a measure; a street address begins with a number as well.
+        if len(units) <= 12 and times >= 2 and " " not in usual:
             spelt = ", ".join(repr(spelling) for spelling, _ in units.most_common(6))
             guesses.append(Guess("numeric", _sure(unit + plain, 0.95, named=False), f"number with unit: {spelt}", unit + plain))
     return guesses

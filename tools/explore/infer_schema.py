@@ -131,8 +131,8 @@ def meanings(profile: ColumnProfile, glance: Glance) -> list[Guess]:
     if profile.storage == "uuid":
         return [Guess("uuid", 0.99)]
     # What a column is beside its kind counts only as far as the special meanings leave room.
-    left = 1 - max((guess.confidence for guess in special), default=0.0)
-    plain = Guess(kind, _SURE[kind] if not special else min(_SURE[kind], max(left, 0.05)))
+    left = 1 - max((guess.confidence for guess in special if guess.confidence >= 0.5), default=0.0)
+    plain = Guess(kind, _SURE[kind] if left == 1 else min(_SURE[kind], max(left, 0.05)))
     if not special and _may_be_codes(profile):
         return [Guess("numeric", 0.7), Guess("categorical", 0.6, "codes")]
     # A key that happens to have the form of a number is still a key.

@@ -158,7 +158,7 @@ def _surest_level(reference: Counts, counts: Counts, share: float) -> float:
     rare = able[counts[able] <= total / 10]
     chances = [two_share_p(int(reference[i]), int(counts[i]), round(share * total), total) for i in common]
     if len(rare):
-        seen, of = reference[rare].astype(float), counts[rare].astype(float)
+        seen, of = reference[rare].astype(float), counts[rare]
         up = np.where(seen > 0, bdtrc(np.maximum(seen - 1, 0), of, share), 1.0)
         chances.append(float(2 * np.minimum(bdtr(seen, of, share), up).min()))
     independent = len(able) if len(able) < len(counts) or len(counts) > 2 else 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, WithJsonSchema
 
 from ..data.dataset import Dataset
 from ..errors import BadRequest
@@ -16,7 +16,7 @@ from ..results import Model
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-Level = bool | int | float | str
+Level = Annotated[bool | int | float | str, WithJsonSchema({})]
 _EXAMPLES = 5
 
 

@@ -2,8 +2,8 @@
 
 A finding takes 12 points when it is high, 5 when medium, 1 when low. Within one check the worst counts whole and each
 further one 0.8 of what it would as the one before, so that one check takes at most 60 points however wide the table is
-(12 + 9.6 + 7.7 + …). So a clean table has 100; another finding, or a worse one, never raises the score; and many small
-findings never weigh as much as one that matters.
+(12 + 9.6 + 7.7 + …). So a clean table has 100; another finding, or a worse one, never raises the score; and any number
+of low findings never weighs more than one of medium severity.
 """
 
 from __future__ import annotations

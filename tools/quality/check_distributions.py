@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from ..catalogue import action
 from ..data.dataset import Dataset
@@ -49,7 +50,7 @@ class Distributions(Check):
 @action("Distributions and formats")
 def check_distributions(
     dataset: Dataset,
-    numeric_rules: dict[str, NumericRule] | None = None,
+    numeric_rules: dict[str, Annotated[NumericRule, WithJsonSchema({"type": "object"})]] | None = None,
     category_domains: dict[str, list[Level]] | None = None,
     patterns: dict[str, str] | None = None,
 ) -> Distributions:

@@ -30,7 +30,9 @@ class QualityReport(Check):
     deductions: list[Deduction] = Field(default_factory=list)
 
     def headline(self) -> str:
-        counts = [(sum(finding.severity == name for finding in self.findings), name) for name in ("high", "medium", "low")]
+        counts = [
+            (sum(finding.severity == name for finding in self.findings), name) for name in ("high", "medium", "low")
+        ]
         told = ", ".join(f"{count} {name}" for count, name in counts if count)
         return f"score {self.score:g} of 100; findings: {told or 'none'}."
 

@@ -1,0 +1,225 @@
+"""Which columns belong together, what drives a target, and which columns decide others."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from ..catalogue import action
+from ..columns import profile_columns
+from ..data.dataset import Dataset
+from ..errors import BadRequest
+from ..results import Evidence, Finding, Model, Result, worst_first
+from ._association_columns import MOST_COLUMNS, Encoded, Encoding, encode
+from ._association_dependencies import Dependency, find_dependencies
+from ._association_measures import Correlations, Strength, correlation_ratio, correlations, cramers_v, mutual_information
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# Below this a relation is of no use, however sure; beyond the chance, shared by all pairs compared, it may be luck.
+_LEAST, _CHANCE = 0.1, 0.01
+_SAME = 0.98
+_BY_INFORMATION = 0.15
+_TOLD = 10
+
+
+class Pair(Model):
+    """Two columns and how strongly they belong together; `value` has a sign where there is a direction."""
+
+    left: str
+    right: str
+    measure: str
+    value: float
+    rows: int
+    p_value: float
+    note: str | None = None
+
+
+class Relationships(Result):
+    """Pairs of columns, the strongest first; `dependencies` are columns that decide others, the broken ones first."""
+
+    pairs: list[Pair] = []
+    dependencies: list[Dependency] = []
+    target: str | None = None
+    compared: int = Field(0, description="pairs of columns that were compared")
+    left_out: dict[str, str] = Field(default_factory=dict, description="columns not compared, and of what kind they are")
+    notes: list[str] = []
+
+    def headline(self) -> str:
+        broken = sum(1 for dependency in self.dependencies if dependency.violations)
+        what = f"drivers of {self.target!r}" if self.target else "related pairs"
+        decided = f"; {len(self.dependencies)} dependencies, {broken} of them broken" if self.dependencies else ""
+        return f"{len(self.pairs)} {what} of {self.compared:,} compared{decided}."
+
+    def details(self) -> list[str]:
+        lines = [_line(pair, self.target) for pair in self.pairs[:_TOLD]]
+        return [*self.notes, *lines]
+
+    def next_steps(self) -> list[str]:
+        if any(dependency.violations for dependency in self.dependencies):
+            return ["correct the cells that break a dependency, or look at them with query_dataset"]
+        if self.pairs and not self.target:
+            return [f"create_visualization(x={self.pairs[0].left!r}, y={self.pairs[0].right!r}, chart_type='heatmap')"]
+        return []
+
+
+@action("Relationships")
+def find_relationships(dataset: Dataset, target: str | None = None) -> Relationships:
+    """Find which columns are related, which drive a target, and which decide others (with the rows that break it).
+
+    Args:
+        target: rank the columns by their association with this one
+
+    Raises:
+        BadRequest: the target does not exist, or has nothing that could be explained.
+    """
+    if target is not None:
+        _check_target(dataset, target)
+    encoding = encode(dataset, target)
+    columns = encoding.columns
+    strengths = list(_strengths(columns, target)) if encoding.scanned.rows else []
+    pairs = _worth_telling(strengths)
+    whole = encoding.scanned.rows == dataset.rows
+    dependencies = find_dependencies(dataset, columns, whole=whole) if target is None and dataset.rows else []
+    return Relationships(
+        dataset=dataset.name,
+        scanned=encoding.scanned,
+        findings=worst_first([*_broken(dependencies), *_same(pairs, dependencies, target)]),
+        truncated=encoding.truncated,
+        pairs=pairs,
+        dependencies=dependencies,
+        target=target,
+        compared=len(strengths),
+        left_out=encoding.left_out,
+        notes=encoding.notes,
+    )
+
+
+def _check_target(dataset: Dataset, target: str) -> None:
+    dataset.require([target])
+    profile = profile_columns(dataset, [target])[target]
+    if profile.kind in {"constant", "empty", "other", "id"} and dataset.rows:
+        raise BadRequest(f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); name another target")
+
+
+def _strengths(columns: list[Encoded], target: str | None) -> Iterator[tuple[str, str, Strength]]:
+    import numpy as np
+
+    numbers = [column for column in columns if column.numbers is not None]
+    matrix = np.column_stack([column.numbers for column in numbers if column.numbers is not None]) if numbers else None
+    varying = matrix is not None and _has_values(matrix)
+    place = {column.name: index for index, column in enumerate(numbers)}
+    known = correlations(matrix) if matrix is not None and varying else None
+    few = {column.name for column in numbers[:MOST_COLUMNS]} | {c.name for c in columns if c.numbers is None} | {target}
+    for left, right in combinations(columns, 2):
+        if target is not None and target not in (left.name, right.name):
+            continue
+        if target == left.name:
+            left, right = right, left
+        both = left.numbers is not None and right.numbers is not None
+        if not both and not {left.name, right.name} <= few and target is None:
+            continue
+        thorough = target is not None or {left.name, right.name} <= few
+        yield left.name, right.name, _strength(left, right, known, place, thorough=thorough)
+
+
+def _has_values(matrix: object) -> bool:
+    import numpy as np
+
+    return bool(np.all(np.any(np.isfinite(np.asarray(matrix)), axis=0)))
+
+
+def _strength(left: Encoded, right: Encoded, known: Correlations | None, place: dict[str, int], *, thorough: bool) -> Strength:
+    if left.numbers is not None and right.numbers is not None:
+        linear = known.strength(place[left.name], place[right.name]) if known is not None else Strength("pearson", 0.0, 0, 1.0)
+        if not thorough or abs(linear.value) > 0.8:
+            return linear
+        other = mutual_information(left.numbers, right.numbers)
+        return other if other.value > abs(linear.value) + _BY_INFORMATION else linear
+    if left.codes is not None and right.codes is not None:
+        return cramers_v(left.codes, right.codes)
+    codes = left.codes if left.codes is not None else right.codes
+    numbers = left.numbers if left.numbers is not None else right.numbers
+    assert codes is not None and numbers is not None
+    return correlation_ratio(codes, numbers)
+
+
+def _worth_telling(strengths: list[tuple[str, str, Strength]]) -> list[Pair]:
+    """Keep what is strong enough and no luck, given how many pairs were tried (Bonferroni)."""
+    least_chance = _CHANCE / max(1, len(strengths))
+    kept = [item for item in strengths if abs(item[2].value) >= _LEAST and item[2].chance <= least_chance]
+    kept.sort(key=lambda item: -abs(item[2].value))
+    return [
+        Pair(
+            left=left,
+            right=right,
+            measure=found.measure,
+            value=round(found.value, 4),
+            rows=found.rows,
+            p_value=found.chance,
+            note=found.note,
+        )
+        for left, right, found in kept
+    ]
+
+
+def _broken(dependencies: list[Dependency]) -> Iterable[Finding]:
+    """One finding for each column that others decide, by the determinant with most to show."""
+    best: dict[str, Dependency] = {}
+    for dependency in dependencies:
+        known = best.get(dependency.dependent)
+        if dependency.violations and (known is None or dependency.kept * dependency.rows > known.kept * known.rows):
+            best[dependency.dependent] = dependency
+    for dependency in sorted(best.values(), key=lambda d: -d.violations):
+        first = dependency.examples[0] if dependency.examples else None
+        told = f": {first.found!r} in {first.rows} row(s) where {first.given!r} has {first.usual!r} {first.usual_rows} times" if first else ""
+        yield Finding(
+            severity="medium",
+            columns=[dependency.determinant, dependency.dependent],
+            message=f"{dependency.violations:,} rows break {dependency.determinant} → {dependency.dependent} "
+            f"(kept by {dependency.kept:.1%}){told}",
+            metric="dependency_violations",
+            value=dependency.violations,
+            threshold=0,
+            evidence=Evidence(
+                rows=dependency.violations,
+                query=_query(dependency),
+                examples=[example.model_dump() for example in dependency.examples],
+            ),
+        )
+
+
+def _same(pairs: list[Pair], dependencies: list[Dependency], target: str | None) -> Iterable[Finding]:
+    decided = {frozenset((d.determinant, d.dependent)) for d in dependencies}
+    for pair in pairs:
+        if abs(pair.value) >= _SAME and frozenset((pair.left, pair.right)) not in decided:
+            gives_away = f": it may give the target away (check_leakage)" if target else ": one of them says nothing new"
+            yield Finding(
+                severity="medium" if target else "low",
+                columns=[pair.left, pair.right],
+                message=f"{pair.left!r} and {pair.right!r} are all but the same ({pair.measure} {pair.value:+.3f}){gives_away}",
+                metric=pair.measure,
+                value=pair.value,
+                threshold=_SAME,
+                evidence=Evidence(rows=pair.rows),
+            )
+
+
+def _query(dependency: Dependency) -> str:
+    a, b = ('"' + name.replace('"', '""') + '"' for name in (dependency.determinant, dependency.dependent))
+    return (
+        f"SELECT {a}, {b}, count(*) AS n FROM dataset GROUP BY ALL "
+        f"QUALIFY count(*) OVER (PARTITION BY {a}) > 1 ORDER BY {a}, n DESC"
+    )
+
+
+def _line(pair: Pair, target: str | None) -> str:
+    signed = f"{pair.value:+.2f}" if pair.measure in {"pearson", "spearman"} else f"{pair.value:.2f}"
+    names = pair.left if target else f"{pair.left} ~ {pair.right}"
+    return f"{names}: {pair.measure} {signed}" + (f" ({pair.note})" if pair.note else "")
+
+
+__all__ = ["Encoding", "Pair", "Relationships", "find_relationships"]
