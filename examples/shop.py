@@ -148,7 +148,9 @@ def customers(size: int, seed: int) -> pd.DataFrame:
     host, spend = dice.pick("host", HOSTS, None, size), np.exp(5.2 + 1.1 * dice.normal("spend", size))
     names = list(zip(first, last, host, strict=True))
     country, numbers = [CITIES[at][1] for at in place], dice.uniform("phone", size)
-    phone = [f"{COUNTRIES[name][0]} {int(1e6 + 9e6 * u)}" for name, u in zip(country, numbers, strict=True)]
+    # A stretch of numbers for each, so that no two share one.
+    numbers = np.floor(1e6 + 9e6 / size * (np.arange(size) + numbers)).astype(np.int64)
+    phone = [f"{COUNTRIES[name][0]} {number}" for name, number in zip(country, numbers, strict=True)]
     return pd.DataFrame(
         {
             "customer_id": 10_000 + np.arange(size),

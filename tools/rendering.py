@@ -33,8 +33,9 @@ def render(result: Answer, *, action: str, uri: str | None, masked: bool = True)
         result = result.model_copy(update={"uri": uri})
     whole = result.model_dump(mode="json", exclude_none=True)
     image = base64.b64decode(whole.pop("png")) if whole.get("png") else None
+    learned: dict[str, str] = {}
     if masked:
-        whole = mask(whole)
+        whole = mask(whole, learned)
     indivisible = [name for name in result.indivisible if name in whole]
     bounded, cut = bound({name: value for name, value in whole.items() if name not in indivisible})
     for name in indivisible:
@@ -45,7 +46,7 @@ def render(result: Answer, *, action: str, uri: str | None, masked: bool = True)
     if cut and "truncated" in bounded:
         bounded["truncated"] = True
     text = compact_text(result, action=action, cut=bool(bounded.get("truncated")))
-    return Rendered(whole, bounded, mask(text) if masked else text, image)
+    return Rendered(whole, bounded, mask(text, learned) if masked else text, image)
 
 
 def bound(value: Any) -> tuple[Any, bool]:

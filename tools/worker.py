@@ -62,6 +62,9 @@ def _translate(error: Exception) -> RefineryError | None:
         )
     if isinstance(error, OSError) and error.errno == 28:
         return Unavailable(f"the disk of the workspace is full ({reason}); free some space and try again")
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and isinstance(error, psycopg.OperationalError):
+        return Unavailable(f"the database did not answer ({reason}); try again when it does")
     if isinstance(error, duckdb.IOException):
         return DataUnreadable(f"the file could not be read to its end: {reason}")
     return None

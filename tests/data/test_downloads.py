@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from refinery.tools.data.downloads import Downloads, shown_url
+from refinery.tools.data.downloads import Downloads
 from refinery.tools.data.engine import Engine
 from refinery.tools.data.policy import Policy
 from refinery.tools.data.registry import Registry
 from refinery.tools.data.sources import Opener
+from refinery.tools.data.urls import shown_url
 from refinery.tools.errors import BadRequest, DataUnreadable, LimitExceeded, NotAllowed, Unavailable
 
 CSV = b"id,city\n1,Berlin\n2,Paris\n"
@@ -144,7 +145,7 @@ def test_a_redirect_is_followed_and_a_long_chain_is_not(site, downloads):
 def test_each_redirect_is_judged_anew(site, tmp_path, monkeypatch, there):
     site.pages["/x.csv"] = (302, {"Location": there}, b"")
     monkeypatch.setattr(
-        "refinery.tools.data.downloads._public", lambda address: address == "127.0.0.1" and "localhost" not in there
+        "refinery.tools.data.urls._public", lambda address: address == "127.0.0.1" and "localhost" not in there
     )
     with pytest.raises(NotAllowed):
         Downloads(tmp_path).fetch(site.url("/x.csv"))

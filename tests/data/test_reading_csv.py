@@ -91,12 +91,12 @@ def test_western_text_is_read_in_any_encoding(tmp_path, encoding, said):
 @pytest.mark.parametrize(
     ("encoding", "words"),
     [
-        ("cp1251", "Привет всем, как у вас дела сегодня"),
+        ("cp1251", "Привет всем, как у вас дела сегодня"),  # noqa: RUF001
         ("cp1250", "Łódź złoty pułk całość żółć źdźbło"),
         ("shift_jis", "こんにちは世界の日本語です"),
         ("gb18030", "中文数据表格中文数据"),
         ("cp1253", "Καλημέρα κόσμε τι κάνεις σήμερα"),
-        ("cp1252", "price €5 – “quoted” don’t 20°C m²"),
+        ("cp1252", "price €5 – “quoted” don’t 20°C m²"),  # noqa: RUF001
     ],
 )
 def test_other_alphabets_are_guessed_from_enough_text(tmp_path, encoding, words):
@@ -243,7 +243,7 @@ def test_packed_files_are_unpacked(tmp_path, pack):
     ids=["empty", "blank", "cut gzip", "cut zstd", "picture"],
 )
 def test_what_is_no_table_is_refused_with_its_reason(tmp_path, content, message):
-    with pytest.raises(DataUnreadable, match="table.csv") as failure:
+    with pytest.raises(DataUnreadable, match=r"table\.csv") as failure:
         opened(tmp_path, content)
     assert message in str(failure.value)
 

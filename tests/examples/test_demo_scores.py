@@ -154,7 +154,6 @@ ACCUSED: Mapping[str, set[str]] = {
     "check_leakage": {"refund_amount", "last_status"},
     "check_drift": {"shipping_cost", "device", "warehouse", "loyalty_tier", "tier"},
     "check_schema_consistency": {"warehouse", "loyalty_tier", "tier"},
-    "find_relationships": {"city", "country", "postal_code", "amount", "amount_cents"},
 }
 
 

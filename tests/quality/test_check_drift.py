@@ -226,7 +226,7 @@ def test_levels_that_are_all_replaced_are_drift_though_each_is_rare(table: Table
 
 @pytest.mark.parametrize("filled", [0, 300])
 @pytest.mark.parametrize(
-    "values", [list(range(1000)), ["x", "y"] * 500, [True, False] * 500, [f"text {i}" for i in range(1000)]]
+    "values", [list(range(1000)), ["x", "y"] * 500, [True, False] * 500, [f"text {i:04} of many" for i in range(1000)]]
 )
 def test_a_column_that_becomes_null_has_drifted(table: Tables, values: list[Any], filled: int) -> None:
     kind = pa.array(values).type
@@ -338,7 +338,7 @@ def test_odd_columns_are_looked_at_without_harm(table: Tables) -> None:
         infinite[:5] = [np.inf, -np.inf, np.nan, 1, 2]
         return {
             'a "quoted" column': infinite,
-            "; drop table x --": pa.nulls(200),
+            "; drop table x --": pa.nulls(200, pa.int64()),
             "list": [[1, 2]] * 200,
             "struct": [{"a": 1}] * 200,
             "decimal": pa.array([None, *range(199)], pa.decimal128(9, 2)),

@@ -61,7 +61,7 @@ def honest(rng: np.random.Generator, rows: int = ROWS) -> dict[str, Any]:
         "gaps": pa.array(rng.normal(size=rows), mask=rng.random(rows) < 0.4),
         "gaps_that_help": pa.array(rng.normal(size=rows), mask=rng.random(rows) < np.where(z > 0.5, 0.2, 0.6)),
         "constant": np.ones(rows),
-        "empty": pa.nulls(rows),
+        "empty": pa.nulls(rows, pa.float64()),
     }
 
 

@@ -1,5 +1,7 @@
 """check_rules: every kind of rule, exact counts, contracts, and what is refused."""
 
+# ruff: noqa: E501 (a case is read as one line)
+
 from __future__ import annotations
 
 import json
@@ -233,6 +235,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "not_null", "columns": ["amount", "amount"]}, "names a column twice"),
     ({"kind": "pattern", "columns": ["city"], "pattern": "("}, "the engine cannot evaluate a rule"),
     ({"kind": "expression", "expression": "amuont > 1"}, "no column 'amuont' in the expression; did you mean 'amount'?"),
+    ({"kind": "set", "columns": ["city"], "values": ["a\0b"]}, "NUL character"),
     ({}, "kind"),
 ]  # fmt: skip
 

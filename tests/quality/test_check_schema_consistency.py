@@ -1,5 +1,7 @@
 """check_schema_consistency: names of types, severities, renamed columns, references and the last known schema."""
 
+# ruff: noqa: E501 (a case is read as one line)
+
 from __future__ import annotations
 
 import datetime as dt

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # Enough to see that a column of text is text, and so to spare it the pass over all rows.
-FIRST_ROWS = 2_000
+FIRST_CELLS = 30_000
 COLUMNS_AT_ONCE = 100
 
 # DECIMAL holds 38 digits; some are left for sums.
@@ -78,7 +78,8 @@ _PLACES: tuple[tuple[Form, str], ...] = (
     (
         Form.FLOAT | Form.LONG_DECIMAL,
         f"""WHEN regexp_full_match($v, '{_NUMBER}') THEN
-        CASE WHEN length($v) <= 16 OR {_SHORTEST} OR {_SIGNIFICANT} <= 15 THEN {Form.FLOAT:d} ELSE {Form.LONG_DECIMAL:d} END
+        CASE WHEN length($v) <= 16 OR {_SHORTEST} OR {_SIGNIFICANT} <= 15
+             THEN {Form.FLOAT:d} ELSE {Form.LONG_DECIMAL:d} END
     WHEN regexp_full_match($v, '{_SCIENTIFIC}') THEN
         CASE WHEN isfinite(TRY_CAST($v AS DOUBLE)) THEN {Form.FLOAT:d} ELSE {Form.OTHER:d} END""",
     ),
@@ -106,7 +107,8 @@ _PLACES: tuple[tuple[Form, str], ...] = (
     (
         Form.THREE_AFTER_COMMA | Form.DECIMAL_COMMA,
         f"""WHEN length($v) <= 16 AND regexp_full_match($v, '{_WHOLE},[0-9]+') THEN
-        CASE WHEN regexp_full_match($v, '.*,[0-9]{{3}}') THEN {Form.THREE_AFTER_COMMA:d} ELSE {Form.DECIMAL_COMMA:d} END""",
+        CASE WHEN regexp_full_match($v, '.*,[0-9]{{3}}')
+             THEN {Form.THREE_AFTER_COMMA:d} ELSE {Form.DECIMAL_COMMA:d} END""",
     ),
     (
         Form.DAY_FIRST | Form.MONTH_FIRST | Form.EITHER_FIRST,
@@ -123,10 +125,19 @@ _PLACES: tuple[tuple[Form, str], ...] = (
 )
 
 
-def _place(value: str, likely: Form) -> str:
-    """Return SQL for the form of a value; the likely forms are tried first, because no value has two."""
-    places = sorted(_PLACES, key=lambda place: not place[0] & likely)
-    cases = "\n".join(sql.replace("$v", value) for _, sql in places)
+# Forms that can change the type of a column together.
+_KIN = (NUMBERS | Form.THREE_AFTER_COMMA | Form.DECIMAL_COMMA, Form.TIMESTAMP | Form.NANOSECONDS)
+
+
+def _place(value: str, seen: Form = Form(0)) -> str:
+    """Return SQL for the form of a value.
+
+    Where some forms were seen already, only they and their kin are told apart: any other makes the column text.
+    """
+    kin = seen
+    for family in _KIN:
+        kin |= family if family & seen else Form(0)
+    cases = "\n".join(sql.replace("$v", value) for forms, sql in _PLACES if not seen or forms & kin)
     return f"CASE WHEN {value} IS NULL THEN 0\n{cases}\nELSE {Form.OTHER:d} END"
 
 
@@ -178,17 +189,31 @@ def typed(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[st
 
 def _forms(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, Form]) -> dict[str, Form]:
     """Return the set of forms of each column that holds values of allowed forms only."""
-    seen: dict[str, Form] = {}
-    for scope in (f"SELECT * FROM ({query}) LIMIT {FIRST_ROWS}", query):
-        names = iter([name for name in columns if name not in seen or not seen[name] & ~columns[name]])
-        while batch := list(islice(names, COLUMNS_AT_ONCE)):
-            trimmed = ", ".join(f"trim({identifier(name)}) AS c{index}" for index, name in enumerate(batch))
-            sets = ", ".join(
-                f"bit_or({_place(f'c{index}', seen.get(name, Form(0)))})" for index, name in enumerate(batch)
-            )
-            row = connection.execute(f"SELECT {sets} FROM (SELECT {trimmed} FROM ({scope}))").fetchone() or ()
-            seen.update({name: Form(forms or 0) for name, forms in zip(batch, row, strict=True)})
-    return {name: forms for name, forms in seen.items() if forms and not forms & ~columns[name]}
+    seen = _first_forms(connection, query, columns)
+    names = iter([name for name in columns if not seen[name] & ~columns[name]])
+    forms: dict[str, Form] = {}
+    while batch := list(islice(names, COLUMNS_AT_ONCE)):
+        trimmed = ", ".join(f"trim({identifier(name)}) AS c{index}" for index, name in enumerate(batch))
+        sets = ", ".join(f"bit_or({_place(f'c{index}', seen[name])})" for index, name in enumerate(batch))
+        row = connection.execute(f"SELECT {sets} FROM (SELECT {trimmed} FROM ({query}))").fetchone() or ()
+        forms.update({name: Form(found or 0) for name, found in zip(batch, row, strict=True)})
+    return {name: found for name, found in forms.items() if found and not found & ~columns[name]}
+
+
+def _first_forms(connection: duckdb.DuckDBPyConnection, query: str, columns: Mapping[str, Form]) -> dict[str, Form]:
+    """Return the forms in the first rows: of one column below another, for one expression plans faster than many."""
+    seen = dict.fromkeys(columns, Form(0))
+    if not columns:
+        return seen
+    rows = max(FIRST_CELLS // len(columns), 10)
+    trimmed = ", ".join(f"trim({identifier(name)}) AS c{index}" for index, name in enumerate(columns))
+    found = connection.execute(
+        f"SELECT name, bit_or({_place('v')}) FROM (UNPIVOT (SELECT {trimmed} FROM (SELECT * FROM ({query}) LIMIT {rows})) "
+        "ON COLUMNS(*) INTO NAME name VALUE v) GROUP BY name"
+    ).fetchall()
+    names = list(columns)
+    seen.update({names[int(name[1:])]: Form(forms) for name, forms in found})
+    return seen
 
 
 # The first set that holds all forms seen decides.
@@ -242,7 +267,8 @@ def _decimal(connection: duckdb.DuckDBPyConnection, query: str, value: str) -> C
 def _instants(connection: duckdb.DuckDBPyConnection, query: str, value: str) -> Cast:
     """Timestamps with a zone: kept as instants, with a note where their offsets differ."""
     rows = connection.execute(
-        f"SELECT DISTINCT regexp_extract({value}, '{_ZONE}$') AS zone FROM ({query}) WHERE zone <> '' ORDER BY zone LIMIT 5"
+        f"SELECT DISTINCT regexp_extract({value}, '{_ZONE}$') AS zone FROM ({query}) "
+        "WHERE zone <> '' ORDER BY zone LIMIT 5"
     ).fetchall()
     zones = ", ".join(zone.strip() for (zone,) in rows)
     note = f"its times had several offsets ({zones}) and are kept as instants in UTC" if len(rows) > 1 else None

@@ -180,7 +180,7 @@ def _with_known_types(table: ir.Table, money: Sequence[str]) -> tuple[ir.Table, 
 
 def _known(kind: dt.DataType) -> bool:
     plain = kind.is_numeric() or kind.is_boolean() or kind.is_string() or kind.is_binary() or kind.is_temporal()
-    return plain or kind.is_nested() or kind.is_json()
+    return bool(plain or kind.is_nested() or kind.is_json())
 
 
 # Foreign and partitioned tables and views are tables to a reader.

@@ -44,7 +44,8 @@ class Sample:
 
         types = [pa.float64() if pa.types.is_decimal(kind) else kind for kind in self.arrow.schema.types]
         schema = pa.schema(list(zip(self.arrow.column_names, types, strict=True)))
-        return self.arrow.cast(schema).to_pandas(date_as_object=False)
+        frame: pd.DataFrame = self.arrow.cast(schema).to_pandas(date_as_object=False)
+        return frame
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,8 +46,8 @@ class _Tally:
 
     def notes(self) -> list[str]:
         return [
-            f"{count:,} row(s) {trouble} ({'line' if count == 1 else 'lines'} {', '.join(map(str, self.lines[trouble]))}"
-            f"{' …' if count > _SHOWN else ''})"
+            f"{count:,} row(s) {trouble} ({'line' if count == 1 else 'lines'} "
+            f"{', '.join(map(str, self.lines[trouble]))}{' …' if count > _SHOWN else ''})"
             for trouble, count in self.counts.items()
         ]
 

@@ -292,9 +292,7 @@ def is_header(first: Row, rows: Sequence[Row]) -> bool:
 
 def _years(values: Sequence[str]) -> bool:
     years = [int(cell) if cell.strip().isdigit() else 0 for cell in values]
-    return all(1800 <= year <= 2200 for year in years) and all(
-        b - a == 1 for a, b in pairwise(years)
-    )
+    return all(1800 <= year <= 2200 for year in years) and all(b - a == 1 for a, b in pairwise(years))
 
 
 def _words_over_values(first: Row, rows: Sequence[Row]) -> bool:

@@ -80,13 +80,14 @@ def _query(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tupl
     names, types = list(plain.columns), list(plain.types)
     if names == ["json"] and str(types[0]) == "JSON":
         raise DataUnreadable(
-            f'{files[0].name!r} holds no records: a table is an array of objects, as in [{{"id": 1}}], or one object a line'
+            f"{files[0].name!r} holds no records: a table is an array of objects, as in "
+            '[{"id": 1}, {"id": 2}], or one object a line'
         )
     if (wrapped := _wrapped(connection, files, names, types)) is not None:
         query = f"SELECT unnest({identifier(wrapped)}, max_depth := 2) FROM ({_scan(files, {})})"
-        texts = {name: TEMPORAL for name, dtype in _columns(connection, query) if dtype.id == "varchar"}
-        return query, texts, [f"the rows are those of the array {wrapped!r}"]
-    forms: dict[str, Form] = {}
+        forms = {name: TEMPORAL for name, dtype in _columns(connection, query) if dtype.id == "varchar"}
+        return query, forms, [f"the rows are those of the array {wrapped!r}"]
+    forms = {}
     columns: dict[str, str] = {}
     for name, dtype in zip(names, types, strict=True):
         kind = str(dtype.id)

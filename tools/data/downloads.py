@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -19,6 +18,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from ..errors import BadRequest, DataUnreadable, LimitExceeded, NotAllowed, Unavailable
 from .files import PACKED_SUFFIXES, looks_like_data
+from .urls import addresses_of, checked_url, port_of, shown_url
 
 DEFAULT_MAX_MB = 2_000
 # Within this time a file is not asked for again, so that the checks of one conversation see one state of it.
@@ -26,7 +26,6 @@ FRESH_SECONDS = 60.0
 _TIMEOUT = 30.0
 _REDIRECTS = 5
 _PIECE = 1 << 18
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _REDIRECTING = frozenset((301, 302, 303, 307, 308))
 _ASKED = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
 _SUFFIX_OF = {
@@ -162,77 +161,6 @@ def _write_note(note: Path, path: Path, validators: Mapping[str, str]) -> None:
     Path(handle.name).replace(note)
 
 
-def checked_url(url: str) -> SplitResult:
-    """Take an http(s) URL apart.
-
-    Raises:
-        BadRequest: it is not one, has no host, or holds a password.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise BadRequest(f"{shown_url(url)} is not a URL: {error}") from None
-    if parts.scheme not in {"http", "https"}:
-        raise NotAllowed(f"{shown_url(url)}: only http and https addresses are fetched, not {parts.scheme}:")
-    if "@" in parts.netloc:
-        raise BadRequest(
-            f"{shown_url(url)} holds a user name or password, which must not pass through here; leave it out"
-        )
-    if not parts.hostname or port == 0 or any(ord(c) <= 32 or ord(c) == 127 for c in url):
-        raise BadRequest(f"{shown_url(url)} is not a URL: it needs a host, and no blanks; write them as %20")
-    return parts
-
-
-def shown_url(url: str) -> str:
-    """Return a URL for people: without user, password and query, which may hold secrets, and not too long."""
-    scheme, _, rest = url.partition("://")
-    rest = rest.partition("#")[0]
-    host, slash, tail = rest.partition("/")
-    path, query, _ = tail.partition("?")
-    host, mark, _ = host.rpartition("@")[2].partition("?")
-    text = f"{scheme}://{host}{slash}{path}{'?…' if query or mark else ''}"
-    return text if len(text) <= 120 else f"{text[:100]}…{text[-15:]}"
-
-
-def addresses_of(parts: SplitResult, *, private: bool) -> list[str]:
-    """Return the addresses to connect to, once every one of the host may be asked.
-
-    The connection is then made to one of these, so that a second answer of the name server changes nothing.
-
-    Raises:
-        NotAllowed: one of the host's addresses is not public.
-        Unavailable: the host has no address.
-    """
-    host = parts.hostname or ""
-    try:
-        found = socket.getaddrinfo(host, parts.port or _port(parts), type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise Unavailable(f"the host {host!r} has no address that can be found; check its spelling") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    if not private and not all(_public(address) for address in addresses):
-        raise NotAllowed(
-            f"the host {host!r} does not have a public address, and others are not asked; "
-            "set data.private_addresses to true to allow hosts of your own network"
-        )
-    return addresses
-
-
-def _public(text: str) -> bool:
-    """Tell whether an address, and any IPv4 address that it carries, belongs to the public network."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    inner: list[ipaddress.IPv4Address | None] = []
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
-            inner.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-    if any(carried is not None and not _public(str(carried)) for carried in inner):
-        return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return True
-    return address.is_global and not address.is_multicast
-
-
 def _following(url: str, here: str, location: str) -> str:
     """Return where a redirect leads."""
     try:
@@ -245,13 +173,9 @@ def _following(url: str, here: str, location: str) -> str:
     return there
 
 
-def _port(parts: SplitResult) -> int:
-    return 443 if parts.scheme == "https" else 80
-
-
 def _connect(parts: SplitResult, addresses: list[str]) -> http.client.HTTPConnection:
     """Connect to the first address that answers while speaking to the host by its name."""
-    host, port = parts.hostname or "", parts.port or _port(parts)
+    host, port = parts.hostname or "", parts.port or port_of(parts)
     plain = _reach(addresses, port)
     connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT)
     if parts.scheme == "https":

@@ -43,7 +43,7 @@ def _merged(tree: Expression) -> Expression:
             or [str(e) for e in inner.selects] != ["*"]
         ):
             continue
-        alias, kept = source.alias, below.this.alias_or_name
+        alias, kept = outer.args["from_"].this.alias, below.this.alias_or_name
         for column in outer.find_all(exp.Column):
             if column.table == alias:
                 column.set("table", exp.to_identifier(kept, quoted=True))
@@ -64,7 +64,7 @@ def _plainer(tree: Expression) -> Expression:
                 column.set("table", None)
         tables[0].set("alias", None)
     if isinstance(tree, exp.Select) and len(tree.selects) == 1 and "(" in tree.selects[0].alias:
-        tree.selects[0].replace(tree.selects[0].unalias())
+        tree.selects[0].replace(tree.selects[0].this)
     for name in tree.find_all(exp.Identifier):
         name.set("quoted", not (_PLAIN_NAME.fullmatch(name.name) and name.name.upper() not in _keywords()))
     return tree

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import decimal
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BadRequest
@@ -104,7 +104,7 @@ def _array(column: pd.Series) -> tuple[pa.Array, str | None]:
 
     dtype = column.dtype
     if isinstance(dtype, pd.SparseDtype):
-        column = column.sparse.to_dense()
+        column = pd.Series(column.array.to_dense())
     if isinstance(dtype, pd.CategoricalDtype):
         column = column.astype(dtype.categories.dtype if dtype.categories.hasnans is False else object)
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype) or column.dtype.kind == "c":
@@ -121,7 +121,7 @@ def _array(column: pd.Series) -> tuple[pa.Array, str | None]:
         return _texts(column), f"values of several types ({', '.join(kinds[:4])}) are given as text"
 
 
-def _texts(column: Sequence[Any]) -> pa.Array:
+def _texts(column: Iterable[Any]) -> pa.Array:
     import pyarrow as pa
 
     return pa.array([None if _missing(value) else str(value) for value in column], pa.string())
@@ -138,6 +138,6 @@ def unknown_source(source: Any) -> BadRequest:
     kind = f"{type(source).__module__}.{type(source).__qualname__}".removeprefix("builtins.")
     hint = "; pandas.DataFrame(…) makes a table of it" if isinstance(source, dict | list | tuple) else ""
     return BadRequest(
-        f"a dataset can't be made of a {kind}: give a path, a pattern of paths, a pandas, polars or Arrow table, a DuckDB "
-        f"relation or an Ibis table{hint}"
+        f"a dataset can't be made of a {kind}: give a path, a pattern of paths, a pandas, polars or Arrow table, "
+        f"a DuckDB relation or an Ibis table{hint}"
     )

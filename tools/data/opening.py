@@ -84,7 +84,8 @@ def _paths(source: str) -> Sequence[Path]:
         if not path.exists():
             raise _missing(path)
         return [path]
-    found = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
+    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 (a Path needs a folder to start from)
+    found = sorted(Path(match) for match in matches if Path(match).is_file())
     if not found:
         raise DataUnreadable(f"no file matches {source!r}; the current folder is {os.getcwd()!r}")  # noqa: PTH109
     return found

@@ -185,7 +185,8 @@ def _failures(paths: Sequence[Path]) -> Iterator[None]:
         yield
     except duckdb.OutOfMemoryException as error:
         raise LimitExceeded(
-            f"reading {name} takes more memory or disk than the engine may use: {_first_line(error)}; raise its memory limit"
+            f"reading {name} takes more memory or disk than the engine may use ({_first_line(error)}); "
+            "raise its memory limit"
         ) from error
     except (
         duckdb.IOException,
@@ -194,8 +195,8 @@ def _failures(paths: Sequence[Path]) -> Iterator[None]:
         duckdb.BinderException,
     ) as error:
         raise DataUnreadable(
-            f"{name} can't be read: {_first_line(error)}; copy or write the file again, or check that its format is what "
-            "its name says"
+            f"{name} can't be read: {_first_line(error)}; copy or write the file again, "
+            "or check that its format is what its name says"
         ) from error
 
 

@@ -13,13 +13,13 @@ from typing import Literal
 from ..errors import BadRequest, LimitExceeded, NotAllowed, RefineryError, Unavailable, nearest
 from .connections import PREFIX, open_table, parse
 from .dataset import Dataset
-from .downloads import DEFAULT_MAX_MB, Downloads, checked_url, shown_url
 from .engine import Engine
 from .files import MAX_ENTRIES, Budget, has_magic, looks_like_data, matches, walk
 from .fingerprints import Fingerprints
 from .policy import NotFound, Policy, checked, shown
 from .reading import detect_format, read_files
 from .registry import Registry
+from .urls import checked_url, shown_url
 
 MAX_FILES = 10_000
 _SCHEME = re.compile(r"(?i)([a-z][a-z0-9+.-]+)://|(file|data|jdbc|javascript):")
@@ -170,6 +170,8 @@ class Opener:
             checked_url(text)
             if self.snapshots is None:
                 raise Unavailable(f"{shown_url(text)}: nothing can be fetched without a workspace to keep it in")
+            from .downloads import DEFAULT_MAX_MB, Downloads
+
             limit = self._policy.max_file_mb or DEFAULT_MAX_MB
             path = Downloads(self.snapshots, self._policy.private_addresses, limit).fetch(text)
             return self._file(text, text, "url", (path,))

@@ -33,7 +33,9 @@ _LATIN = re.compile(
     r"(?i)^(windows-125[02478]|cp125[02478]|iso-8859-(1|2|3|4|9|10|13|14|15|16)|mac.*|cp(437|85\d)|hp.*)$"
 )
 _SINGLE_BYTE = re.compile(r"(?i)^(windows-125|cp125|cp[78]\d\d|iso-8859|koi8|mac|tis|hp)")
-_SIGN_IN_WORD = re.compile(r"(?<=[^\W\d_])[^\w\s\x00-\x7f\u2018\u2019\u00b4·\u2013\u2014²³](?=[^\W\d_])|(?<=[^\W\d_])[³¹](?=[^\W\d_])")
+_SIGN_IN_WORD = re.compile(
+    r"(?<=[^\W\d_])([^\w\s\x00-\x7f\u2018\u2019\u00b4\u00b7\u2013\u2014]|[\u00b3\u00b9])(?=[^\W\d_])"
+)
 
 
 @dataclass(frozen=True)
@@ -151,9 +153,7 @@ def _encoding(path: Path, head: bytes, name: str) -> tuple[str, tuple[str, ...]]
 
 
 def _utf8_faults(path: Path) -> tuple[tuple[int, bytes], int, int]:
-    """Return where the file stops being UTF-8 (its line, and the bytes about it), how many bytes are not, how many
-    characters beyond ASCII are.
-    """
+    """Return where a file stops being UTF-8 (line, some bytes), how many bytes are not, how many others beyond ASCII."""
     where, invalid, beyond, lines, rest = (0, b""), 0, 0, 0, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -106,7 +106,7 @@ def _table(rows: Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]], l
 
 
 def _typical(filled: Sequence[tuple[int, Sequence[Any]]]) -> int:
-    counts = sorted(sum(cell != "" for cell in row) for _, row in filled[:200])
+    counts: list[int] = sorted(sum(cell != "" for cell in row) for _, row in filled[:200])
     return counts[len(counts) // 2]
 
 

@@ -10,6 +10,7 @@ from ..columns import ColumnProfile, profile_columns
 from ..data.dataset import Dataset
 from ..results import Scanned
 from ..sampling import sample_rows
+from ._association_measures import binned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,6 +38,8 @@ class Encoded:
         codes: levels as integers, -1 where missing; rare levels are one.
         keys: levels as integers without any made one, for dependencies; None where hardly any value repeats.
         values: what each key stands for.
+        whole: numbers are stored as integers.
+        bins: numbers in equal parts, -1 where missing.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Encoded:
     codes: Codes | None = None
     keys: Codes | None = None
     values: Sequence[Any] = ()
+    whole: bool = False
+    bins: Codes | None = None
 
 
 @dataclass(frozen=True)
@@ -108,11 +113,14 @@ def _narrowed(names: list[str], numeric: set[str], profiles: dict[str, ColumnPro
 
 def _encoded(name: str, array: pa.Array, *, number: bool) -> Encoded:
     import numpy as np
+    import pyarrow as pa
 
     keys, values = _factorised(array)
     repeated = keys if 2 <= len(values) <= _GROUPING * max(1, int((keys >= 0).sum())) else None
     if number:
-        return Encoded(name, "number", numbers=_numbers(array), keys=repeated, values=values)
+        numbers = _numbers(array)
+        whole = pa.types.is_integer(array.type)
+        return Encoded(name, "number", numbers=numbers, keys=repeated, values=values, whole=whole, bins=binned(numbers))
     counts = np.bincount(keys[keys >= 0], minlength=len(values)) if len(values) else np.zeros(0, dtype=int)
     codes = keys
     if len(values) > _LEVELS:

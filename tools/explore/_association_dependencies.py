@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,8 +22,11 @@ _KEPT = 0.95
 # Of the errors of always guessing the most frequent value, knowing the determinant must save this share.
 _SAVED = 0.85
 _ENOUGH_ROWS, _ENOUGH_GROUPS = 20, 3
-_VERIFIED = 20
-_EXAMPLES = 5
+_VERIFIED = 12
+_EXAMPLES, _LOOKED_AT = 5, 200
+_ALIKE = 0.75
+# A third column explains breaks when this share of them goes away, and most rows still have others of their kind.
+_EXPLAINED, _STILL_SHOWN, _FEW_LEVELS = 0.6, 0.8, 30
 
 
 class Break(Model):
@@ -36,13 +40,18 @@ class Break(Model):
 
 
 class Dependency(Model):
-    """One column decides another: `rows` can show it (their determinant repeats), `violations` of them break it."""
+    """One column decides another: `rows` can show it (their determinant repeats), `violations` of them break it.
+
+    Of these, `misspelt` hold what looks like another spelling of the usual value; where there are many, a part stands
+    for all.
+    """
 
     determinant: str
     dependent: str
     rows: int
     violations: int
     kept: float
+    misspelt: int = 0
     examples: list[Break] = []
 
 
@@ -70,10 +79,12 @@ def find_dependencies(dataset: Dataset, columns: list[Encoded], *, whole: bool) 
             dependency = _judged(a, b, pairs, swap=swap)
             if dependency is not None:
                 found.append(dependency)
+    by_name = {column.name: column for column in keyed}
+    found = [item for item in found if not (item.violations and _explained(item, by_name))]
     found.sort(key=_order)
     if whole:
         return found
-    verified = [_counted(dataset, dependency) for dependency in _spread(found)]
+    verified = [_counted(dataset, candidate) for candidate in _spread(found)]
     return sorted((dependency for dependency in verified if dependency.kept >= _KEPT), key=_order)
 
 
@@ -105,9 +116,50 @@ def _paired(left: Encoded, right: Encoded) -> _Counts | None:
     return _Counts(pairs // width, pairs % width, counts)
 
 
+def _explained(dependency: Dependency, columns: dict[str, Encoded]) -> bool:
+    """Tell whether the breaks are none because a third column decides as well: (state, measure) → state's average."""
+    import numpy as np
+
+    given, then = columns[dependency.determinant], columns[dependency.dependent]
+    for other in columns.values():
+        if other in (given, then) or len(other.values) > _FEW_LEVELS or given.keys is None or then.keys is None or other.keys is None:
+            continue
+        kept = (given.keys >= 0) & (then.keys >= 0) & (other.keys >= 0)
+        group, value, third = given.keys[kept], then.keys[kept], other.keys[kept]
+        breaking = _breaking(group, value, len(then.values))
+        levels = np.bincount(third[breaking], minlength=len(other.values))
+        top = int(np.argmax(levels))
+        # The rows that break are all those of one kind: Alaska's averages among Alabama's are no slips.
+        if levels[top] >= max(3, _EXPLAINED * breaking.sum()) and levels[top] >= _STILL_SHOWN * (third == top).sum():
+            return True
+        _, joint = np.unique(group * len(other.values) + third, return_inverse=True)
+        alone = np.bincount(joint)[joint] < 2
+        left = int(_breaking(joint, value, len(then.values)).sum()) + alone.sum() / 2
+        if left <= (1 - _EXPLAINED) * breaking.sum() and (~alone).sum() >= _STILL_SHOWN * len(group):
+            return True
+    return False
+
+
+def _breaking(group: Codes, value: Codes, width: int) -> NDArray[np.bool_]:
+    """Tell of each row whether it lacks the most frequent value of its group."""
+    import numpy as np
+
+    pairs, place, counts = np.unique(group * width + value, return_inverse=True, return_counts=True)
+    owner = pairs // width
+    order = np.lexsort((-counts, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    usual = np.zeros(len(pairs), dtype=bool)
+    usual[order[first]] = True
+    breaking: NDArray[np.bool_] = ~usual[place]
+    return breaking
+
+
 def _judged(determinant: Encoded, dependent: Encoded, pairs: _Counts, *, swap: bool) -> Dependency | None:
     import numpy as np
 
+    # That amounts agree to the cent is a coincidence, not a key.
+    if determinant.numbers is not None and not determinant.whole:
+        return None
     given, then = (pairs.right, pairs.left) if swap else (pairs.left, pairs.right)
     total = np.bincount(given, weights=pairs.counts, minlength=len(determinant.values))
     most = np.zeros(len(determinant.values))
@@ -126,14 +178,31 @@ def _judged(determinant: Encoded, dependent: Encoded, pairs: _Counts, *, swap: b
     # Of groups of two rows that differ nobody can say which is wrong, nor whether one decides the other.
     if int((ordinary >= 2).sum()) < 2:
         return None
+    breaks = list(_broken(determinant, dependent, given, then, pairs.counts))
     return Dependency(
         determinant=determinant.name,
         dependent=dependent.name,
         rows=rows,
         violations=violations,
         kept=1 - violations / rows,
-        examples=list(_broken(determinant, dependent, given, then, pairs.counts)),
+        misspelt=_misspelt(breaks),
+        examples=breaks[:_EXAMPLES],
     )
+
+
+def _misspelt(breaks: list[Break]) -> int:
+    return sum(item.rows for item in breaks if _alike(str(item.usual), str(item.found)))
+
+
+def _alike(usual: str, found: str) -> bool:
+    """Tell whether one text is likely a slip in writing the other; short ones must have the same length."""
+    if usual.casefold().split() == found.casefold().split():
+        return True
+    if min(len(usual), len(found)) < 3:
+        return False
+    if abs(len(usual) - len(found)) <= 1 and min(len(usual), len(found)) <= 5:
+        return sum(a != b for a, b in zip(usual, found, strict=False)) <= 1
+    return difflib.SequenceMatcher(None, usual, found, autojunk=False).ratio() >= _ALIKE
 
 
 def _broken(determinant: Encoded, dependent: Encoded, given: Codes, then: Codes, counts: Codes) -> Iterator[Break]:
@@ -149,7 +218,7 @@ def _broken(determinant: Encoded, dependent: Encoded, given: Codes, then: Codes,
             best[group] = int(then[place]), int(counts[place])
         elif best[group][1] > counts[place]:
             breaks.append((best[group][1] / counts[place], group, int(then[place]), int(counts[place])))
-    for _, group, other, rows in sorted(breaks, key=lambda b: -b[0])[:_EXAMPLES]:
+    for _, group, other, rows in sorted(breaks, key=lambda b: -b[0])[:_LOOKED_AT]:
         usual, usual_rows = best[group]
         yield Break(
             given=_plain(determinant.values[group]),
@@ -169,17 +238,24 @@ def _counted(dataset: Dataset, candidate: Dependency) -> Dependency:
     groups = groups.filter(groups.total >= 2)
     sums = groups.aggregate(rows=groups.total.sum(), kept=groups.most.sum()).to_pyarrow().to_pylist()[0]
     rows, kept = int(sums["rows"] or 0), int(sums["kept"] or 0)
-    examples = []
+    breaks = []
     if kept < rows:
         torn = groups.filter(groups.most < groups.total)
         joined = pairs.join(torn, "a")
         odd = joined.filter(joined.b != joined.usual).mutate(against=lambda t: t.most / t.n)
-        for row in odd.order_by([odd.against.desc(), odd.a]).limit(_EXAMPLES).to_pyarrow().to_pylist():
-            examples.append(
-                Break(given=_plain(row["a"]), usual=_plain(row["usual"]), usual_rows=row["most"], found=_plain(row["b"]), rows=row["n"])
-            )
-    return candidate.model_copy(
-        update={"rows": rows, "violations": rows - kept, "kept": kept / rows if rows else 0.0, "examples": examples}
+        breaks = [
+            Break(given=_plain(row["a"]), usual=_plain(row["usual"]), usual_rows=row["most"], found=_plain(row["b"]), rows=row["n"])
+            for row in odd.order_by([odd.against.desc(), odd.a]).limit(_LOOKED_AT).to_pyarrow().to_pylist()
+            if row["most"] > row["n"]
+        ]
+    return Dependency(
+        determinant=candidate.determinant,
+        dependent=candidate.dependent,
+        rows=rows,
+        violations=rows - kept,
+        kept=kept / rows if rows else 0.0,
+        misspelt=_misspelt(breaks),
+        examples=breaks[:_EXAMPLES],
     )
 
 

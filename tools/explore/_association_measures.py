@@ -108,16 +108,15 @@ def correlation_ratio(codes: Codes, values: Array) -> Strength:
     return Strength("correlation_ratio", adjusted**0.5, rows, float(fdtrc(levels - 1, rows - levels, f)))
 
 
-def mutual_information(left: Array, right: Array) -> Strength:
-    """Return the mutual information of two numbers in equal bins, as the r of a normal pair with as much.
+def mutual_information(left: Codes, right: Codes) -> Strength:
+    """Return the mutual information of two numbers given by their bins, as the r of a normal pair with as much.
 
     Source: Linfoot, "An informational measure of correlation", 1957; bias of (bins - 1)² / 2n taken off (Miller, 1955).
     """
     import numpy as np
     from scipy.special import chdtrc
 
-    kept = np.isfinite(left) & np.isfinite(right)
-    table = contingency(binned(left[kept]), binned(right[kept]))
+    table = contingency(left, right)
     rows = float(table.sum())
     k, m = table.shape
     if rows < 50 or min(k, m) < 2:
@@ -140,18 +139,19 @@ def contingency(left: Codes, right: Codes) -> Array:
     kept = (left >= 0) & (right >= 0)
     if not kept.any():
         return np.zeros((0, 0))
-    _, a = np.unique(left[kept], return_inverse=True)
-    _, b = np.unique(right[kept], return_inverse=True)
+    a, b = left[kept], right[kept]
     shape = int(a.max()) + 1, int(b.max()) + 1
-    return np.bincount(a * shape[1] + b, minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+    table = np.bincount(a * shape[1] + b, minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+    return table[table.any(axis=1)][:, table.any(axis=0)]
 
 
 def binned(values: Array) -> Codes:
-    """Return the bin of each number, bins holding as many rows as ties allow."""
+    """Return the bin of each number, bins holding as many rows as ties allow; -1 where it is missing."""
     import numpy as np
 
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(values) else np.empty(0)
-    return np.searchsorted(edges, values, side="right").astype(np.int64)
+    known = values[np.isfinite(values)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.empty(0)
+    return np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1).astype(np.int64)
 
 
 def _chance_of_r(r: float, rows: int) -> float:

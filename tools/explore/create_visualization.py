@@ -141,8 +141,10 @@ def _scatter(axes: Axes, x: str | None, y: str | None, color: str | None) -> Dra
 
 
 def _box(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
-    if x and not y and axes.read(x).kind == "numeric":
+    if x and not y and axes.natural(x).kind == "numeric":
         x, y = color, x
+    elif x and y and axes.natural(y).kind == "category" and axes.read(x).kind == "numeric":
+        x, y = y, x
     up = axes.number(y or _choose(axes, "numeric", without=[x, color]), "a box")
     groups = x or color or axes.first("category", without=[up.name])
     across = axes.category(groups) if groups else None

@@ -12,18 +12,23 @@ from ..columns import profile_columns
 from ..data.dataset import Dataset
 from ..errors import BadRequest
 from ..results import Evidence, Finding, Model, Result, worst_first
-from ._association_columns import MOST_COLUMNS, Encoded, Encoding, encode
+from ._association_columns import MOST_COLUMNS, Encoded, encode
 from ._association_dependencies import Dependency, find_dependencies
 from ._association_measures import Correlations, Strength, correlation_ratio, correlations, cramers_v, mutual_information
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 # Below this a relation is of no use, however sure; beyond the chance, shared by all pairs compared, it may be luck.
 _LEAST, _CHANCE = 0.1, 0.01
 _SAME = 0.98
 _BY_INFORMATION = 0.15
 _TOLD = 10
+# Breaks are told when a third of them look like slips of the pen, or when next to none are left.
+_MISSPELT, _ALL_BUT_KEPT = 0.3, 0.99
+_SYMMETRIC = {"pearson", "spearman", "cramers_v"}
+
+_Compared = tuple[str, str, Strength]
 
 
 class Pair(Model):
@@ -62,7 +67,9 @@ class Relationships(Result):
         if any(dependency.violations for dependency in self.dependencies):
             return ["correct the cells that break a dependency, or look at them with query_dataset"]
         if self.pairs and not self.target:
-            return [f"create_visualization(x={self.pairs[0].left!r}, y={self.pairs[0].right!r}, chart_type='heatmap')"]
+            first = self.pairs[0]
+            chart = {"cramers_v": "heatmap", "correlation_ratio": "box"}.get(first.measure, "scatter")
+            return [f"create_visualization(chart_type={chart!r}, x={first.left!r}, y={first.right!r})"]
         return []
 
 
@@ -80,8 +87,8 @@ def find_relationships(dataset: Dataset, target: str | None = None) -> Relations
         _check_target(dataset, target)
     encoding = encode(dataset, target)
     columns = encoding.columns
-    strengths = list(_strengths(columns, target)) if encoding.scanned.rows else []
-    pairs = _worth_telling(strengths)
+    strengths, compared = _compare(columns, target) if encoding.scanned.rows else ([], 0)
+    pairs = _worth_telling(strengths, compared)
     whole = encoding.scanned.rows == dataset.rows
     dependencies = find_dependencies(dataset, columns, whole=whole) if target is None and dataset.rows else []
     return Relationships(
@@ -92,7 +99,7 @@ def find_relationships(dataset: Dataset, target: str | None = None) -> Relations
         pairs=pairs,
         dependencies=dependencies,
         target=target,
-        compared=len(strengths),
+        compared=compared,
         left_out=encoding.left_out,
         notes=encoding.notes,
     )
@@ -105,39 +112,36 @@ def _check_target(dataset: Dataset, target: str) -> None:
         raise BadRequest(f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); name another target")
 
 
-def _strengths(columns: list[Encoded], target: str | None) -> Iterator[tuple[str, str, Strength]]:
+def _compare(columns: list[Encoded], target: str | None) -> tuple[list[_Compared], int]:
+    """Measure every pair that is compared, and count them; of many numbers only the related pairs are returned."""
     import numpy as np
 
+    # In a sample of a nearly empty column there may be nothing at all.
+    columns = [c for c in columns if c.numbers is None or np.isfinite(c.numbers).any()]
     numbers = [column for column in columns if column.numbers is not None]
-    matrix = np.column_stack([column.numbers for column in numbers if column.numbers is not None]) if numbers else None
-    varying = matrix is not None and _has_values(matrix)
     place = {column.name: index for index, column in enumerate(numbers)}
-    known = correlations(matrix) if matrix is not None and varying else None
-    few = {column.name for column in numbers[:MOST_COLUMNS]} | {c.name for c in columns if c.numbers is None} | {target}
-    for left, right in combinations(columns, 2):
-        if target is not None and target not in (left.name, right.name):
-            continue
-        if target == left.name:
-            left, right = right, left
-        both = left.numbers is not None and right.numbers is not None
-        if not both and not {left.name, right.name} <= few and target is None:
-            continue
-        thorough = target is not None or {left.name, right.name} <= few
-        yield left.name, right.name, _strength(left, right, known, place, thorough=thorough)
+    known = correlations(np.column_stack([c.numbers for c in numbers if c.numbers is not None])) if numbers else None
+    if target is not None:
+        aim = next((column for column in columns if column.name == target), None)
+        chosen = [(column, aim) for column in columns if aim is not None and column is not aim]
+    else:
+        chosen = list(combinations(numbers[:MOST_COLUMNS] + [c for c in columns if c.numbers is None], 2))
+    found = [(left.name, right.name, _strength(left, right, known, place)) for left, right in chosen]
+    if target is not None or known is None or len(numbers) <= MOST_COLUMNS:
+        return found, len(found)
+    some = np.triu(np.maximum(abs(known.pearson), abs(known.spearman)) >= _LEAST, 1)
+    some[:MOST_COLUMNS, :MOST_COLUMNS] = False
+    found += [(numbers[a].name, numbers[b].name, known.strength(a, b)) for a, b in np.argwhere(some).tolist()]
+    further = len(numbers) * (len(numbers) - 1) // 2 - MOST_COLUMNS * (MOST_COLUMNS - 1) // 2
+    return found, len(chosen) + further
 
 
-def _has_values(matrix: object) -> bool:
-    import numpy as np
-
-    return bool(np.all(np.any(np.isfinite(np.asarray(matrix)), axis=0)))
-
-
-def _strength(left: Encoded, right: Encoded, known: Correlations | None, place: dict[str, int], *, thorough: bool) -> Strength:
-    if left.numbers is not None and right.numbers is not None:
-        linear = known.strength(place[left.name], place[right.name]) if known is not None else Strength("pearson", 0.0, 0, 1.0)
-        if not thorough or abs(linear.value) > 0.8:
+def _strength(left: Encoded, right: Encoded, known: Correlations | None, place: dict[str, int]) -> Strength:
+    if left.bins is not None and right.bins is not None and known is not None:
+        linear = known.strength(place[left.name], place[right.name])
+        if abs(linear.value) > 0.8:
             return linear
-        other = mutual_information(left.numbers, right.numbers)
+        other = mutual_information(left.bins, right.bins)
         return other if other.value > abs(linear.value) + _BY_INFORMATION else linear
     if left.codes is not None and right.codes is not None:
         return cramers_v(left.codes, right.codes)
@@ -147,9 +151,9 @@ def _strength(left: Encoded, right: Encoded, known: Correlations | None, place: 
     return correlation_ratio(codes, numbers)
 
 
-def _worth_telling(strengths: list[tuple[str, str, Strength]]) -> list[Pair]:
+def _worth_telling(strengths: list[_Compared], compared: int) -> list[Pair]:
     """Keep what is strong enough and no luck, given how many pairs were tried (Bonferroni)."""
-    least_chance = _CHANCE / max(1, len(strengths))
+    least_chance = _CHANCE / max(1, compared)
     kept = [item for item in strengths if abs(item[2].value) >= _LEAST and item[2].chance <= least_chance]
     kept.sort(key=lambda item: -abs(item[2].value))
     return [
@@ -171,16 +175,17 @@ def _broken(dependencies: list[Dependency]) -> Iterable[Finding]:
     best: dict[str, Dependency] = {}
     for dependency in dependencies:
         known = best.get(dependency.dependent)
-        if dependency.violations and (known is None or dependency.kept * dependency.rows > known.kept * known.rows):
+        telling = dependency.misspelt >= _MISSPELT * dependency.violations or dependency.kept >= _ALL_BUT_KEPT
+        if dependency.examples and telling and (known is None or dependency.kept * dependency.rows > known.kept * known.rows):
             best[dependency.dependent] = dependency
     for dependency in sorted(best.values(), key=lambda d: -d.violations):
-        first = dependency.examples[0] if dependency.examples else None
-        told = f": {first.found!r} in {first.rows} row(s) where {first.given!r} has {first.usual!r} {first.usual_rows} times" if first else ""
+        first = dependency.examples[0]
+        told = f": {first.given!r} has {first.usual!r} {first.usual_rows:,} times and {first.found!r} {first.rows:,}"
         yield Finding(
-            severity="medium",
+            severity="medium" if dependency.misspelt >= _MISSPELT * dependency.violations else "low",
             columns=[dependency.determinant, dependency.dependent],
-            message=f"{dependency.violations:,} rows break {dependency.determinant} → {dependency.dependent} "
-            f"(kept by {dependency.kept:.1%}){told}",
+            message=f"{dependency.violations:,} row{'s' if dependency.violations != 1 else ''} break {dependency.determinant} → {dependency.dependent} "
+            f"(kept by {dependency.kept:.2%}){told}",
             metric="dependency_violations",
             value=dependency.violations,
             threshold=0,
@@ -195,8 +200,9 @@ def _broken(dependencies: list[Dependency]) -> Iterable[Finding]:
 def _same(pairs: list[Pair], dependencies: list[Dependency], target: str | None) -> Iterable[Finding]:
     decided = {frozenset((d.determinant, d.dependent)) for d in dependencies}
     for pair in pairs:
-        if abs(pair.value) >= _SAME and frozenset((pair.left, pair.right)) not in decided:
-            gives_away = f": it may give the target away (check_leakage)" if target else ": one of them says nothing new"
+        same = abs(pair.value) >= _SAME and (target is not None or pair.measure in _SYMMETRIC)
+        if same and frozenset((pair.left, pair.right)) not in decided:
+            gives_away = ": it may give the target away (check_leakage)" if target else ": one of them says nothing new"
             yield Finding(
                 severity="medium" if target else "low",
                 columns=[pair.left, pair.right],
@@ -220,6 +226,3 @@ def _line(pair: Pair, target: str | None) -> str:
     signed = f"{pair.value:+.2f}" if pair.measure in {"pearson", "spearman"} else f"{pair.value:.2f}"
     names = pair.left if target else f"{pair.left} ~ {pair.right}"
     return f"{names}: {pair.measure} {signed}" + (f" ({pair.note})" if pair.note else "")
-
-
-__all__ = ["Encoding", "Pair", "Relationships", "find_relationships"]

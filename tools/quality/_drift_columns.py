@@ -89,6 +89,11 @@ def _is_key_name(name: str) -> bool:
     return bool(_KEY.search(name) or _CAMEL_KEY.search(name))
 
 
+def _many(distinct: int, values: int) -> bool:
+    """Tell whether a column named as a key points to many things, not to a handful of codes."""
+    return distinct >= 1000 or (distinct >= 50 and distinct >= 0.2 * values)
+
+
 def _numeric(name: str, reference: Side, current: Side) -> Comparison:
     import numpy as np
 
@@ -112,7 +117,7 @@ def _numbers_rows(name: str, side: Side, values: Floats) -> bool:
     if not np.isfinite(values).all() or (values != np.floor(values)).any():
         return False
     distinct = len(np.unique(values))
-    if _is_key_name(name) and (distinct >= 1000 or distinct >= 0.5 * len(values)):
+    if _is_key_name(name) and _many(distinct, len(values)):
         return True
     filled = side.rows - side.missing
     sequence = float(side.maximum) - float(side.minimum) + 1 <= 3 * filled
@@ -143,7 +148,7 @@ def _text_kind(name: str, values: pa.ChunkedArray) -> str:
     some = _some(values, 2 * TEXTS)
     distinct = pc.count_distinct(some).as_py()
     unique = distinct / len(some)
-    if _is_key_name(name) and (distinct >= 1000 or (unique >= 0.5 and len(some) > 20)):
+    if _is_key_name(name) and _many(distinct, len(some)):
         return "id"
     if len(some) <= 50:
         return "categorical"

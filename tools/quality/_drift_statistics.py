@@ -114,8 +114,11 @@ def category_shift(reference: Counts, current: Counts, *, test: str = "chi2") ->
     if len(counts) > 2:
         p_value = min(1.0, 2 * min(p_value, _chi2_tail(reference, counts, share)))
     left, right = reference / n, current / (total - n)
-    raw = float(((left - right) ** 2 / (left + right)).sum()) / 2
-    effect = math.sqrt(max(0.0, raw - _expected_square(counts, share)))
+    terms, both = (left - right) ** 2, left + right
+    by_all = float((terms / both).sum()) / 2 - _expected_square(counts, share)
+    # Merging levels never adds to V, so each level against all others bounds it from below.
+    by_one = float((terms / both / (2 - both)).max()) - 1 / (4 * total * share * (1 - share)) if len(counts) > 2 else 0.0
+    effect = math.sqrt(min(1.0, max(0.0, by_all, by_one)))
     return Shift(test, chi2, float(np.clip(p_value, 0, 1)), effect, "cramers_v", CRAMER_THRESHOLD)
 
 

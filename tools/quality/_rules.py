@@ -154,6 +154,9 @@ class Rule(Model):
             raise self._wrong(f"has no operator {self.op!r}; allowed: {', '.join(OPERATORS)}")
         if self.type is not None:
             parse_type(self.type)
+        texts = [self.min, self.max, self.pattern, self.expression, *(self.values or [])]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise self._wrong("holds a NUL character, which no engine takes in a literal")
         if self.kind in WHOLE_TABLE and not all(isinstance(bound, int | float) for bound in self._bounds()):
             raise self._wrong(f"takes numbers for 'min' and 'max', got {self._bounds()}")
         if self.values is not None and all(value is None for value in self.values):

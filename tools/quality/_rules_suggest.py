@@ -177,7 +177,7 @@ def _closed(name: str, levels: Mapping[str, int], filled: int) -> Candidate | No
     # Good and Turing: the share of values seen once is the share of values not yet seen.
     if not 2 <= len(kept) <= _MOST_LEVELS or filled < _ROWS_A_LEVEL * len(kept) or once > 0.001 * filled:
         return None
-    if _doubtful(kept, filled):
+    if _doubtful(kept, filled) or any("\0" in value for value, _ in kept):
         return None
     rule = Rule(kind="set", columns=[name], values=[value for value, _ in kept])
     return Candidate(rule, f"{len(kept)} categories make up the column")

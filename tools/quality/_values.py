@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset, Sample
 
 if TYPE_CHECKING:
+    import ibis.expr.types as ir
     import pyarrow as pa
 
 FIRST_LOOK = 10_000
@@ -87,27 +88,29 @@ def _levels_in_memory(table: pa.Table, name: str) -> dict[str, int]:
 
 
 def value_counts(
-    dataset: Dataset, columns: Sequence[str], limit: int, where: dict[str, Any] | None = None
+    dataset: Dataset,
+    columns: Sequence[str],
+    limit: int,
+    where: Callable[[ir.StringColumn], ir.BooleanColumn] | None = None,
 ) -> Iterator[tuple[str, Any, int]]:
     """Count the non-null values of columns of one type in one query, at most `limit` different ones a column."""
     import ibis
 
+    # Ibis walks all columns of a relation at every step, so a wide table is narrowed first.
+    narrow = dataset.table.select(*columns) if columns else dataset.table
     branches = []
     for index, name in enumerate(columns):
-        column = dataset.table[name]
-        keep = column.notnull() if where is None else where[name]
-        kept = dataset.table.filter(keep).select(value=column)
-        counted = kept.group_by("value").aggregate(rows=lambda t: t.count()).limit(limit)
+        kept = narrow.select(value=narrow[name])
+        kept = kept if where is None else kept.filter(where(kept.value))
+        counted = kept.group_by("value").aggregate(rows=kept.count()).limit(limit + 1)
         branches.append(counted.mutate(column=ibis.literal(index, type="int32")))
     if branches:
-        found = (
-            ibis.union(branches[0], *branches[1:], distinct=False).to_pyarrow()
-            if len(branches) > 1
-            else branches[0].to_pyarrow()
-        )
+        table = branches[0] if len(branches) == 1 else ibis.union(branches[0], *branches[1:], distinct=False)
+        found = table.to_pyarrow()
         places, values, rows = (found.column(name).to_pylist() for name in ("column", "value", "rows"))
         for place, value, count in zip(places, values, rows, strict=True):
-            yield columns[place], value, count
+            if value is not None:
+                yield columns[place], value, count
 
 
 def batches(items: Sequence[str], size: int) -> Iterator[list[str]]:

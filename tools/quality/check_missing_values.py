@@ -202,8 +202,7 @@ def _placeholder_words(dataset: Dataset, names: list[str], hidden: dict[str, int
     for name in suspected:
         counted[name] = {}
         others[name] = {fold(value) for value in look.column(name).unique().to_pylist() if value is not None}
-    where = {name: is_placeholder(dataset.table[name]) for name in suspected}
-    for name, value, rows in value_counts(dataset, suspected, 1_000, where):
+    for name, value, rows in value_counts(dataset, suspected, 1_000, is_placeholder):
         counted[name][value] = rows
     found: dict[str, dict[str, int]] = {}
     for name, levels in counted.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -92,15 +93,16 @@ def quality_report(
 def _checks(dataset: Dataset, target: str | None, context: Context | None) -> dict[str, Callable[[], Check]]:
     """Return the checks that apply, in the order in which they share most of what they compute."""
     checks: dict[str, Callable[[], Check]] = {
-        "check_missing_values": lambda: check_missing_values(dataset),
-        "check_distributions": lambda: check_distributions(dataset),
-        "check_duplicates": lambda: check_duplicates(dataset),
+        "check_missing_values": partial(check_missing_values, dataset),
+        "check_distributions": partial(check_distributions, dataset),
+        "check_duplicates": partial(check_duplicates, dataset),
     }
-    entry = context.registry.get(dataset.name) if context is not None else None
-    if entry is not None and entry.schema:
-        checks["check_schema_consistency"] = lambda: check_schema_consistency(dataset, context=context)
+    if context is not None:
+        entry = context.registry.get(dataset.name)
+        if entry is not None and entry.schema:
+            checks["check_schema_consistency"] = partial(check_schema_consistency, dataset, context=context)
     if target is not None:
-        checks["check_leakage"] = lambda: check_leakage(dataset, target)
+        checks["check_leakage"] = partial(check_leakage, dataset, target)
     return checks
 
 
