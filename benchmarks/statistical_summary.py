@@ -53,7 +53,6 @@ def make_table(rows: int, folder: Path) -> Path:
 def summary_once(path: Path, threads: int, memory_mb: int) -> dict[str, Any]:
     """Open the file and summarise it; nothing was computed before."""
     import pandas  # noqa: F401 - imports are not what is measured
-
     from refinery.tools.data import open_dataset
     from refinery.tools.data.engine import Engine
     from refinery.tools.explore.statistical_summary import statistical_summary

@@ -45,13 +45,11 @@ def show_outcome(outcome: Outcome) -> None:
 
 
 def _main_table(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the longest list of records in a result, findings aside: they are in the text."""
-    tables = [
-        value
-        for name, value in result.items()
-        if name != "findings" and isinstance(value, list) and value and isinstance(value[0], dict)
-    ]
-    return max(tables, key=len, default=[])
+    """Return the first list of records in a result, findings aside: they are in the text."""
+    for name, value in result.items():
+        if name != "findings" and isinstance(value, list) and value and isinstance(value[0], dict):
+            return value
+    return []
 
 
 def _table(records: list[dict[str, Any]]) -> Table:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "categorical", "datetime", "boolean", "text", "id", "constant", "empty", "other"]
 
-# A column with this share of different values identifies rows; a little less than all, as keys get repeated by accident.
+# A column with this share of different values identifies rows; less than all, as keys get repeated by accident.
 UNIQUE = 0.95
 # Fewer rows than this say nothing about uniqueness.
 _ENOUGH = 50

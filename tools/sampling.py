@@ -79,7 +79,7 @@ def _open_numbered(dataset: Dataset) -> ir.Table | None:
     return numbered if same else None
 
 
-def slices(dataset: Dataset, columns: Sequence[str], *, pieces: int = 8, rows: int = 2_500) -> pa.Table | None:
+def slices(dataset: Dataset, columns: Sequence[str], *, pieces: int = 5, rows: int = 3_000) -> pa.Table | None:
     """Return runs of neighbouring rows from all over a large Parquet file, which costs next to nothing, else None.
 
     Good for choosing how to compute something, never for what is answered: neighbours are alike.

@@ -13,24 +13,25 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-from scipy.spatial.distance import jensenshannon
-
 from refinery.tools.data import open_dataset
 from refinery.tools.data.dataset import Dataset
 from refinery.tools.errors import BadRequest
 from refinery.tools.quality._drift_statistics import beyond_noise, category_shift, numeric_shift, two_share_p
 from refinery.tools.quality.check_drift import ColumnDrift, Drift, check_drift
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 real_tables = pytest.mark.skipif(not SHARED.exists(), reason="the shared tables are not here")
-WORDS = np.array("der die das ein und oder nicht mit auf bei von wir sie man hat war ist".split())
+WORDS = np.array(
+    ["der", "die", "das", "ein", "und", "oder", "nicht", "mit", "auf", "bei", "von", "wir", "sie", "man", "hat"]
+)
 Tables = Callable[..., Dataset]
 
 
 @pytest.fixture(scope="module")
 def table() -> Tables:
-    """Make datasets on one shared connection, because a new one for each of hundreds of tables costs more than the check."""
+    """Make datasets on one shared connection: a new one for each of hundreds of tables costs more than the check."""
     backend = ibis.duckdb.connect()
 
     def make(columns: dict[str, Any] | pa.Table, name: str = "t", slot: int = 0) -> Dataset:
@@ -86,7 +87,7 @@ def flagged_halves(table: Tables, rows: int, share: float, seeds: int) -> list[l
 
 
 @pytest.mark.parametrize(
-    ("rows", "share", "seeds"), [(500, 0.5, 50), (500, 0.9, 50), (50_000, 0.5, 2), (50_000, 0.9, 2)]
+    ("rows", "share", "seeds"), [(500, 0.5, 30), (500, 0.9, 30), (50_000, 0.5, 2), (50_000, 0.9, 2)]
 )
 def test_random_halves_of_a_table_have_not_drifted(table: Tables, rows: int, share: float, seeds: int) -> None:
     assert flagged_halves(table, rows, share, seeds) == []
@@ -114,7 +115,7 @@ def test_two_samples_of_half_a_million_levels_have_not_drifted(table: Tables) ->
 @pytest.mark.parametrize(("rows", "shift"), [(500, 0.5), (5_000, 0.2), (50_000, 0.2)])
 @pytest.mark.parametrize("shape", ["normal", "lognormal", "uniform"])
 def test_a_moved_mean_is_drift(table: Tables, rows: int, shift: float, shape: str) -> None:
-    for seed in range(5):
+    for seed in range(5 if rows < 10_000 else 1):
         rng = np.random.default_rng(seed)
         draw = getattr(rng, shape)
         before, after = draw(size=rows), draw(size=rows)
@@ -209,7 +210,7 @@ def test_holm_keeps_what_stands_after_all_looks(p_values: list[float], kept: lis
 
 
 def test_effects_of_categories_are_those_of_the_formula() -> None:
-    # V² = ½ Σ (p−q)²/(p+q) = ½ (0.01/1.1 + 0.01/0.9), less what chance gives: (levels − 1)/2N · (1 ± …), here next to nothing.
+    # V² = ½ Σ (p - q)²/(p + q) = ½ (0.01/1.1 + 0.01/0.9), less what chance gives, here next to nothing.
     shift = category_shift(np.array([500_000, 500_000]), np.array([600_000, 400_000]))
     assert shift.effect == pytest.approx((0.5 * (0.01 / 1.1 + 0.01 / 0.9)) ** 0.5, abs=1e-4)
     table = np.array([[500_000, 500_000], [600_000, 400_000]])
@@ -362,5 +363,5 @@ def test_a_large_table_is_sampled_and_says_so(table: Tables) -> None:
     assert result.drifted_columns == ["x"]
     assert result.scanned.rows < result.scanned.of == 800_000
     assert "sample" in result.scanned.method
-    # For a normal column moved by d standard deviations the distance is 2Φ(d/2) − 1.
+    # For a normal column moved by d standard deviations the distance is 2Φ(d/2) - 1.
     assert column(result, "x").statistic == pytest.approx(2 * stats.norm.cdf(0.1) - 1, abs=0.01)

@@ -129,7 +129,7 @@ _PLACES: tuple[tuple[Form, str], ...] = (
 _KIN = (NUMBERS | Form.THREE_AFTER_COMMA | Form.DECIMAL_COMMA, Form.TIMESTAMP | Form.NANOSECONDS)
 
 
-def _place(value: str, seen: Form = Form(0)) -> str:
+def _place(value: str, seen: Form) -> str:
     """Return SQL for the form of a value.
 
     Where some forms were seen already, only they and their kin are told apart: any other makes the column text.
@@ -208,7 +208,8 @@ def _first_forms(connection: duckdb.DuckDBPyConnection, query: str, columns: Map
     rows = max(FIRST_CELLS // len(columns), 10)
     trimmed = ", ".join(f"trim({identifier(name)}) AS c{index}" for index, name in enumerate(columns))
     found = connection.execute(
-        f"SELECT name, bit_or({_place('v')}) FROM (UNPIVOT (SELECT {trimmed} FROM (SELECT * FROM ({query}) LIMIT {rows})) "
+        f"SELECT name, bit_or({_place('v', Form(0))}) FROM (UNPIVOT "
+        f"(SELECT {trimmed} FROM (SELECT * FROM ({query}) LIMIT {rows})) "
         "ON COLUMNS(*) INTO NAME name VALUE v) GROUP BY name"
     ).fetchall()
     names = list(columns)

@@ -153,7 +153,7 @@ def _encoding(path: Path, head: bytes, name: str) -> tuple[str, tuple[str, ...]]
 
 
 def _utf8_faults(path: Path) -> tuple[tuple[int, bytes], int, int]:
-    """Return where a file stops being UTF-8 (line, some bytes), how many bytes are not, how many others beyond ASCII."""
+    """Return where a file stops being UTF-8 (line, some bytes), how many bytes are amiss, how many beyond ASCII."""
     where, invalid, beyond, lines, rest = (0, b""), 0, 0, 0, b""
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):

@@ -76,7 +76,8 @@ def encode(dataset: Dataset, target: str | None) -> Encoding:
     rows = max(2_000, min(_ROWS, _CELLS // max(1, len(names))))
     sample = sample_rows(dataset, rows, names) if names else dataset.sample(rows)
     columns = [
-        _encoded(name, sample.arrow.column(index).combine_chunks(), number=name in numeric) for index, name in enumerate(names)
+        _encoded(name, sample.arrow.column(index).combine_chunks(), number=name in numeric)
+        for index, name in enumerate(names)
     ]
     return Encoding(columns, sample.scanned, left_out, notes)
 
@@ -101,13 +102,14 @@ def _narrowed(names: list[str], numeric: set[str], profiles: dict[str, ColumnPro
     numbers = sorted((n for n in names if n in numeric), key=lambda n: profiles[n].nulls)
     groups = sorted((n for n in names if n not in numeric), key=lambda n: (profiles[n].nulls, profiles[n].distinct))
     kept = {*numbers[:MOST_NUMBERS], *groups[:MOST_COLUMNS]}
+    fewest = "compared, those with the fewest missing values"
     notes = []
     if len(numbers) > MOST_NUMBERS:
-        notes.append(f"{MOST_NUMBERS:,} of {len(numbers):,} numeric columns compared, those with the fewest missing values")
+        notes.append(f"{MOST_NUMBERS:,} of {len(numbers):,} numeric columns {fewest}")
     if len(groups) > MOST_COLUMNS:
-        notes.append(f"{MOST_COLUMNS} of {len(groups):,} categorical columns compared, those with the fewest missing values and levels")
+        notes.append(f"{MOST_COLUMNS} of {len(groups):,} categorical columns {fewest} and levels")
     if len(numbers) > MOST_COLUMNS and groups:
-        notes.append(f"{MOST_COLUMNS} of {len(numbers):,} numeric columns compared with categories, those with the fewest missing values")
+        notes.append(f"with categories {MOST_COLUMNS} of {len(numbers):,} numeric columns {fewest}")
     return [name for name in names if name in kept], notes
 
 
@@ -155,4 +157,7 @@ def _numbers(array: pa.Array) -> Array:
         values = pd.to_numeric(pd.Series(array.to_pylist(), dtype=object), errors="coerce").to_numpy(dtype=float)
     else:
         values = pc.cast(array, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(float)
-    return np.where(np.isfinite(values), values, np.nan)
+    values = np.where(np.isfinite(values), values, np.nan)
+    # Associations do not depend on the unit, but the squares of very large numbers would overflow.
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return values / largest if largest > 1e100 else values

@@ -122,7 +122,13 @@ def _explained(dependency: Dependency, columns: dict[str, Encoded]) -> bool:
 
     given, then = columns[dependency.determinant], columns[dependency.dependent]
     for other in columns.values():
-        if other in (given, then) or len(other.values) > _FEW_LEVELS or given.keys is None or then.keys is None or other.keys is None:
+        if (
+            other in (given, then)
+            or len(other.values) > _FEW_LEVELS
+            or given.keys is None
+            or then.keys is None
+            or other.keys is None
+        ):
             continue
         kept = (given.keys >= 0) & (then.keys >= 0) & (other.keys >= 0)
         group, value, third = given.keys[kept], then.keys[kept], other.keys[kept]
@@ -244,7 +250,13 @@ def _counted(dataset: Dataset, candidate: Dependency) -> Dependency:
         joined = pairs.join(torn, "a")
         odd = joined.filter(joined.b != joined.usual).mutate(against=lambda t: t.most / t.n)
         breaks = [
-            Break(given=_plain(row["a"]), usual=_plain(row["usual"]), usual_rows=row["most"], found=_plain(row["b"]), rows=row["n"])
+            Break(
+                given=_plain(row["a"]),
+                usual=_plain(row["usual"]),
+                usual_rows=row["most"],
+                found=_plain(row["b"]),
+                rows=row["n"],
+            )
             for row in odd.order_by([odd.against.desc(), odd.a]).limit(_LOOKED_AT).to_pyarrow().to_pylist()
             if row["most"] > row["n"]
         ]

@@ -128,7 +128,10 @@ def mutual_information(left: Codes, right: Codes) -> Strength:
     free = (k - 1) * (m - 1)
     corrected = max(0.0, information - free / (2 * rows))
     return Strength(
-        "mutual_information", float(np.sqrt(1 - np.exp(-2 * corrected))), int(rows), float(chdtrc(free, 2 * rows * information))
+        "mutual_information",
+        float(np.sqrt(1 - np.exp(-2 * corrected))),
+        int(rows),
+        float(chdtrc(free, 2 * rows * information)),
     )
 
 

@@ -96,11 +96,11 @@ class Axes:
             raise BadRequest(f"{use} needs numbers, and column {name!r} holds {axis.kind} values.{hint}")
         return axis
 
-    def kinds(self) -> dict[str, str]:
+    def kinds(self) -> dict[str, AxisKind]:
         """Return what the first columns hold that are worth drawing, in their order."""
-        kinds = {}
+        kinds: dict[str, AxisKind] = {}
         for name, profile in self._profile(self.dataset.columns[:_LOOKED_AT]).items():
-            if profile.kind in {"numeric", "datetime"}:
+            if profile.kind == "numeric" or profile.kind == "datetime":
                 kinds[name] = profile.kind
             elif (profile.datetime_share or 0) >= _READABLE:
                 kinds[name] = "datetime"
@@ -113,16 +113,26 @@ class Axes:
     def first(self, *wanted: AxisKind, without: Iterable[str | None] = ()) -> str | None:
         """Return the column to draw of the kinds wanted: numbers with many values, labels with few, come first."""
         taken = set(without)
-        kinds = {name: kind for name, kind in self.kinds().items() if name not in taken}
-        for kind in wanted:
-            names = [name for name, found in kinds.items() if found == kind]
-            if names:
-                return min(names, key=self._dullness)
+        for kinds in (self.kinds(), self._spare()):
+            for kind in wanted:
+                names = [name for name, found in kinds.items() if found == kind and name not in taken]
+                if names:
+                    return min(names, key=self._dullness)
         return None
 
     def numbers(self, most: int) -> list[str]:
         """Return the numeric columns worth drawing, in their order, at most so many."""
         return [name for name, kind in self.kinds().items() if kind == "numeric"][:most]
+
+    def _spare(self) -> dict[str, AxisKind]:
+        """Return the columns that are drawn only where there is nothing better: identifiers, texts and constants."""
+        kinds: dict[str, AxisKind] = {}
+        for name, profile in self._profile(self.dataset.columns[:_LOOKED_AT]).items():
+            dtype = self.dataset.schema[name]
+            if profile.kind in {"id", "text", "constant"}:
+                moment = dtype.is_timestamp() or dtype.is_date()
+                kinds[name] = "numeric" if dtype.is_numeric() else "datetime" if moment else "category"
+        return kinds
 
     def _dullness(self, name: str) -> int:
         profile = self._profile([name])[name]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..data.dataset import Dataset
 from ..columns import glance_at_columns
+from ..data.dataset import Dataset
 from ..placeholders import PLACEHOLDERS, fold, is_placeholder
 from ._charts_axes import Axes, Axis
 from ._charts_data import Bins, bins, grouped, instant, moment, seconds, span, time_unit, within
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _POINTS = 3000
 _CELLS, _LEVELS, _CORRELATED, _MISSING = (64, 40), 15, 15, 30
 _BLOCKS, _AT_ONCE = 40, 100
+_SQUARABLE = 1e140
 # In larger tables words for "missing" are counted where a sample has some: reading all texts takes most of the time.
 _READ_WORDS = 1_000_000
 _FOLDED = frozenset(PLACEHOLDERS)
@@ -136,7 +137,7 @@ def cells(dataset: Dataset, x: Axis, y: Axis) -> Plot:
     if y.kind == "category":
         body["height"] = {"step": 24}
     fullest = sorted(values, key=lambda row: -row["n"])[:3]
-    facts = ["fullest: " + "; ".join(f"{row['x']} × {row['y']}: {row['n']:,}" for row in fullest)]
+    facts = ["fullest: " + "; ".join(f"{row['x']} and {row['y']}: {row['n']:,}" for row in fullest)]
     if x.kind == y.kind == "numeric":
         facts = _trend(Dataset(name=dataset.name, table=columns_of(dataset, x=x, y=y)), x, y) + facts
     return Plot(f"{y.name} against {x.name}", body, values, sum(row["n"] for row in values), notes, facts)
@@ -149,7 +150,7 @@ def correlations(dataset: Dataset, axes: Axes) -> Plot | None:
         return None
     found = {name: axes.read(name) for name in names}
     pairs = [(left, right) for index, left in enumerate(names) for right in names[:index]]
-    expressions = {f"{left}\n{right}": found[left].values.corr(found[right].values, how="pop") for left, right in pairs}
+    expressions = {f"{left}\n{right}": _correlation(found[left].values, found[right].values) for left, right in pairs}
     computed = dataset.aggregate(expressions)
     shown = {name: label(name)[:24] for name in names}
     values = []
@@ -174,7 +175,7 @@ def correlations(dataset: Dataset, axes: Axes) -> Plot | None:
         ],
     }
     strongest = sorted(values, key=lambda row: -abs(row["n"]))[:5]
-    facts = ["strongest: " + "; ".join(f"{row['y']} – {row['x']} {row['n']:+.2f}" for row in strongest)]
+    facts = ["strongest: " + "; ".join(f"{row['y']} and {row['x']} {row['n']:+.2f}" for row in strongest)]
     return Plot("Correlation of numeric columns (Pearson's r)", body, values, dataset.rows, [], facts)
 
 
@@ -269,8 +270,14 @@ def _place(row: Json, key: str, found: Axis, lookup: Names | Bins) -> None:
         row[key] = lookup.get(row[key], label(row[key]))
 
 
+def _correlation(left: Any, right: Any) -> Any:
+    """Return Pearson's r of the values whose squares an engine can add up."""
+    bounded = (left.abs() < _SQUARABLE) & (right.abs() < _SQUARABLE)
+    return bounded.ifelse(left, None).corr(bounded.ifelse(right, None), how="pop")
+
+
 def _trend(pairs: Dataset, x: Axis, y: Axis) -> list[str]:
     if not (x.kind == y.kind == "numeric"):
         return []
-    r = pairs.aggregate({"r": pairs.table.x.corr(pairs.table.y, how="pop")})["r"]
+    r = pairs.aggregate({"r": _correlation(pairs.table.x, pairs.table.y)})["r"]
     return [f"Pearson's r {r:+.2f} over all rows"] if r is not None and r == r else []

@@ -136,7 +136,7 @@ class PowerSums:
     fourth: float
 
     def shape(self) -> dict[str, float | None]:
-        """Return `mean`, `std` (of the sample), `skew` and excess `kurtosis` (both of the population, as SciPy's default)."""
+        """Return `mean`, `std` (of a sample), `skew` and excess `kurtosis` (of a population, as SciPy's default)."""
         if not self.rows:
             return {}
         n, shift = self.rows, self.mean - self.centre

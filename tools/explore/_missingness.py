@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..columns import glance_at_columns
@@ -46,7 +47,7 @@ class Missing:
 
 
 def find_missing(dataset: Dataset) -> dict[str, Missing]:
-    """Count what is missing in each column, exactly, in one pass; placeholders are those met in the profile's sample."""
+    """Count what is missing in each column in one pass; placeholders are those met in the profile's sample."""
     words = {name: _placeholders(dataset, name) for name in dataset.columns if dataset.schema[name].is_string()}
     expressions: dict[Any, Any] = {}
     for name in dataset.columns:
@@ -54,7 +55,7 @@ def find_missing(dataset: Dataset) -> dict[str, Missing]:
         expressions["nulls", name] = column.isnull().sum()
         if words.get(name):
             expressions["disguised", name] = column.isin(words[name]).sum()
-    counts = dataset.aggregate(expressions)
+    counts: dict[Any, Any] = dataset.aggregate(expressions)
     return {
         name: Missing(
             name,
@@ -197,7 +198,11 @@ def _bins(name: str, values: pa.Array, absent: npt.NDArray[np.bool_]) -> Predict
     edges = np.unique(np.quantile(numbers[present], np.arange(1, _BINS) / _BINS))
     codes = np.where(present, np.searchsorted(edges, np.where(present, numbers, 0.0), side="left"), -1)
     shown = [_edge(edge, values.type) for edge in edges]
-    labels = [f"≤ {shown[0]}", *(f"{low} to {high}" for low, high in zip(shown, shown[1:], strict=False)), f"> {shown[-1]}"]
+    labels = [
+        f"≤ {shown[0]}",
+        *(f"{low} to {high}" for low, high in pairwise(shown)),
+        f"> {shown[-1]}",
+    ]
     return Predictor(name, codes.astype(np.int64), tuple(labels))
 
 

@@ -25,7 +25,24 @@ SAMPLE_ROWS, _SAMPLE_CELLS = 50_000, 6_000_000
 _READABLE = 0.8
 _EXAMPLES = 5
 _LABELS = frozenset(
-    ("id", "key", "code", "zip", "zipcode", "postcode", "postal", "phone", "fax", "number", "no", "nr", "num", "index", "type", "sku")
+    (
+        "id",
+        "key",
+        "code",
+        "zip",
+        "zipcode",
+        "postcode",
+        "postal",
+        "phone",
+        "fax",
+        "number",
+        "no",
+        "nr",
+        "num",
+        "index",
+        "type",
+        "sku",
+    )
 )
 _DETAILED = 20
 # In interquartile ranges beyond the quartile. In ten million normal values the greatest lies at some 3.4.
@@ -87,12 +104,16 @@ class Number:
         import datetime
 
         try:
-            return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)).isoformat(sep=" ", timespec="seconds")
+            return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)).isoformat(
+                sep=" ", timespec="seconds"
+            )
         except OverflowError:
             return None
 
 
-def numbers_of(dataset: Dataset, columns: Sequence[str] | None, *, moments: bool) -> tuple[list[Number], dict[str, str]]:
+def numbers_of(
+    dataset: Dataset, columns: Sequence[str] | None, *, moments: bool
+) -> tuple[list[Number], dict[str, str]]:
     """Return the columns that can be judged, and why the others can't.
 
     Raises:
@@ -102,15 +123,16 @@ def numbers_of(dataset: Dataset, columns: Sequence[str] | None, *, moments: bool
     names = dataset.require(columns)
     for name, profile in profile_columns(dataset, names).items():
         dtype = dataset.schema[name]
-        judged = profile.kind == "numeric" or (columns is not None and dtype.is_numeric())
-        if dtype.is_numeric() and not dtype.is_boolean() and judged and profile.kind not in {"empty", "constant"}:
-            found.append(Number(name))
-        elif dtype.is_string() and (profile.numeric_share or 0) >= _READABLE and (columns is not None or not _coded(profile)):
+        named, varied = columns is not None, profile.kind not in {"empty", "constant"}
+        digits = dtype.is_string() and (profile.numeric_share or 0) >= _READABLE and (named or not _coded(profile))
+        if digits or (dtype.is_numeric() and varied and (named or profile.kind == "numeric")):
             found.append(Number(name))
         elif profile.kind == "datetime" and moments and (dtype.is_timestamp() or dtype.is_date()):
             found.append(Number(name, moments=True))
-        elif columns is not None and profile.kind not in {"empty", "constant"}:
-            raise BadRequest(f"column {name!r} is {profile.kind} ({profile.storage}): outliers are looked for in numbers and dates")
+        elif named and varied:
+            raise BadRequest(
+                f"column {name!r} is {profile.kind} ({profile.storage}): outliers are looked for in numbers and dates"
+            )
         else:
             left_out[name] = profile.kind
     return found, left_out
@@ -124,7 +146,10 @@ def column_outliers(dataset: Dataset, numbers: list[Number], method: Method) -> 
     sample, _ = sample_numbers(dataset, numbers, max(2_000, min(SAMPLE_ROWS, _SAMPLE_CELLS // len(numbers))))
     fences = [find_fences(_finite(sample.column(index)), method, dataset.rows) for index in range(len(numbers))]
     counts = small.aggregate(_counts(small.table, fences))
-    judged = [_judged(number, fence, dict(counts), index, dataset.rows) for index, (number, fence) in enumerate(zip(numbers, fences, strict=True))]
+    judged = [
+        _judged(number, fence, dict(counts), index, dataset.rows)
+        for index, (number, fence) in enumerate(zip(numbers, fences, strict=True))
+    ]
     order = sorted(range(len(judged)), key=lambda place: (-(judged[place].distance or 0), -judged[place].outliers))
     for place in order[:_DETAILED]:
         fence = fences[place]
@@ -220,7 +245,12 @@ def _judged(number: Number, fence: Fences | None, counts: dict[str, Any], index:
     if fence is None:
         note = "too few different values to judge" if least is not None else "no values"
         return OutlierColumn(
-            column=number.name, outliers=0, fraction=0.0, least=number.say(least), greatest=number.say(greatest), note=note
+            column=number.name,
+            outliers=0,
+            fraction=0.0,
+            least=number.say(least),
+            greatest=number.say(greatest),
+            note=note,
         )
     below, above = int(counts[f"below {index}"] or 0), int(counts[f"above {index}"] or 0)
     notes = []
@@ -231,7 +261,9 @@ def _judged(number: Number, fence: Fences | None, counts: dict[str, Any], index:
     far = int(counts[f"far {index}"] or 0)
     ends = [value for value, count in ((least, below), (greatest, above)) if count]
     # Among positive values zero and less have no ratio to the others: a surprise, but no order of magnitude.
-    distance = max((min(d, 1e6) if math.isfinite(d := fence.distance(value)) else _MEDIUM for value in ends), default=0.0)
+    distance = max(
+        (min(d, 1e6) if math.isfinite(d := fence.distance(value)) else _MEDIUM for value in ends), default=0.0
+    )
     # Densities fall along a tail: where more lie far out than between the fences, those are a group of their own.
     tail = bool(ends) and not any(fence.beyond_tail(value) for value in ends) and far <= below + above - far
     if tail and far:
@@ -258,14 +290,25 @@ def _examples(dataset: Dataset, number: Number, fence: Fences) -> list[OutlierVa
     """Return the farthest values with their rows."""
     import ibis
 
-    key = next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None) if len(dataset.columns) <= 300 else None
-    chosen = {"row": ibis.row_number() + 1, "value": number.read(dataset.table)} | ({"id": dataset.table[key]} if key else {})
+    key = (
+        next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None)
+        if len(dataset.columns) <= 300
+        else None
+    )
+    chosen = {"row": ibis.row_number() + 1, "value": number.read(dataset.table)} | (
+        {"id": dataset.table[key]} if key else {}
+    )
     table = dataset.table.select(**chosen)
     middle = fence.median
-    away = ibis.greatest(table.value - middle, middle - table.value) if not fence.logarithmic else _ratio(table.value, middle)
+    away = (
+        ibis.greatest(table.value - middle, middle - table.value)
+        if not fence.logarithmic
+        else _ratio(table.value, middle)
+    )
     found = table.filter(_strange(table.value, fence)).order_by([ibis.desc(away), table.row]).limit(_EXAMPLES)
     return [
-        OutlierValue(row=row["row"], value=number.say(row["value"]), id=row.get("id")) for row in found.to_pyarrow().to_pylist()
+        OutlierValue(row=row["row"], value=number.say(row["value"]), id=row.get("id"))
+        for row in found.to_pyarrow().to_pylist()
     ]
 
 
@@ -283,7 +326,7 @@ def _query(dataset: Dataset, column: OutlierColumn) -> str | None:
     if not dataset.schema[column.column].is_numeric():
         return None
     name = '"' + column.column.replace('"', '""') + '"'
-    return f"SELECT {name} FROM dataset WHERE {name} < {column.low} OR {name} > {column.high}"
+    return f"SELECT {name} FROM dataset WHERE {name} < {column.low} OR {name} > {column.high}"  # noqa: S608
 
 
 def _say(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Where a column's usual values end: fences that allow for skew, for ratios, and for a value that half the rows have."""
+"""Where a column's usual values end: fences that allow for skew, ratios, and a value that half the rows have."""
 
 from __future__ import annotations
 
@@ -163,7 +163,12 @@ def _fences(judged: Array, method: Method, skew: float, apart: float | None, log
         near, far, edge_low, edge_high = _NEAR_Z, _FAR_Z, median, median
     if not (step_low > 0 and step_high > 0 and math.isfinite(step_low + step_high)):
         return None
-    bounds = [edge_low - near * step_low, edge_high + near * step_high, edge_low - far * step_low, edge_high + far * step_high]
+    bounds = [
+        edge_low - near * step_low,
+        edge_high + near * step_high,
+        edge_low - far * step_low,
+        edge_high + far * step_high,
+    ]
     low, high, far_low, far_high = (math.exp(min(bound, 700.0)) if logarithmic else bound for bound in bounds)
     # Counted in steps of a quarter of the spread of a normal column either way, so that both methods speak alike.
     unit = 1.0 if method == "iqr" else 1.349

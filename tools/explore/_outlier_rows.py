@@ -1,4 +1,4 @@
-"""Outliers by row: an isolation forest or the local outlier factor over a sample, with the columns that are the cause."""
+"""Outliers by row: an isolation forest or the local outlier factor over a sample, with the columns that cause them."""
 
 from __future__ import annotations
 
@@ -58,14 +58,20 @@ def row_outliers(
     import numpy as np
 
     numbers = numbers[:_COLUMNS]
-    key = next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None) if len(dataset.columns) <= 300 else None
+    key = (
+        next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None)
+        if len(dataset.columns) <= 300
+        else None
+    )
     chosen: dict[str, Any] = {f"v{index}": number.read(dataset.table) for index, number in enumerate(numbers)}
     chosen |= {"row": ibis.row_number() + 1} | ({"id": dataset.table[key]} if key else {})
     size = max(1_000, min(_ROWS[method], _CELLS[method] // max(1, len(numbers))))
     sample = Dataset(name=dataset.name, table=dataset.table.select(**chosen)).sample(size)
     if sample.arrow.num_rows < ENOUGH or not numbers:
         return [], sample.scanned
-    values = np.column_stack([np.asarray(sample.arrow.column(index).to_numpy(), dtype=float) for index in range(len(numbers))])
+    values = np.column_stack(
+        [np.asarray(sample.arrow.column(index).to_numpy(), dtype=float) for index in range(len(numbers))]
+    )
     scaled, kept = _scaled(values)
     if not kept:
         return [], sample.scanned
@@ -77,12 +83,16 @@ def row_outliers(
     medians = np.nanmedian(values[:, kept], axis=0)
     found = []
     for place in places:
-        causes = _causes(scaled[place], residuals[place], values[place, kept], medians, [numbers[index] for index in kept])
+        causes = _causes(
+            scaled[place], residuals[place], values[place, kept], medians, [numbers[index] for index in kept]
+        )
         # Forests find the corners of a cube strange; without a value that is, a row is merely at the edge.
         if not causes:
             continue
         found.append(
-            OutlierRow(row=rows[place], score=round(float(scores[place]), 4), id=ids[place] if ids else None, causes=causes)
+            OutlierRow(
+                row=rows[place], score=round(float(scores[place]), 4), id=ids[place] if ids else None, causes=causes
+            )
         )
     return found, sample.scanned
 

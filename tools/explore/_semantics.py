@@ -21,7 +21,7 @@ _SIGNS = r"[$€£¥₹₩₽₺₫฿]|USD|EUR|GBP|JPY|CHF|CAD|AUD|INR|CNY"
 _AMOUNT = r"[+-]?\(?\d{1,3}(?:[,. '\u00a0]\d{3})*(?:[.,]\d{1,2})?\)?|[+-]?\d+(?:[.,]\d+)?"
 _CURRENCY = re.compile(rf"[+-]?(?:(?:{_SIGNS})\s?(?:{_AMOUNT})|(?:{_AMOUNT})\s?(?:{_SIGNS}))")
 _PERCENT = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s?%")
-_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s?([A-Za-zµ°Ω][A-Za-zµ°Ω.²³/ ]{0,14})")  # noqa: RUF001
+_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s?([A-Za-zµ°Ω][A-Za-zµ°Ω.²³/ ]{0,14})")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,. '\u00a0]\d{3})+(?:[.,]\d+)?|[+-]?\d+,\d+")
 _PADDED = re.compile(r"0\d+")
 _NATIONAL_ID = re.compile(r"\d{3}-\d{2}-\d{4}")
@@ -31,31 +31,31 @@ _POSTCODE = re.compile(
 )
 _PAIR = re.compile(r"\(?\s*[+-]?\d{1,2}\.\d+\s*[,; ]\s*[+-]?\d{1,3}\.\d+\s*\)?")
 
-US_STATES = frozenset(
-    "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri "  # noqa: SIM905
-    "sc sd tn tx ut vt va wa wv wi wy dc pr gu vi as mp".split()
-)
-COUNTRIES = frozenset(
-    (
-        "afghanistan albania algeria argentina armenia australia austria azerbaijan bahrain bangladesh belarus belgium "  # noqa: SIM905
-        "bolivia brazil bulgaria cambodia cameroon canada chile china colombia croatia cuba cyprus czechia denmark ecuador "
-        "egypt england estonia ethiopia finland france georgia germany ghana greece guatemala hungary iceland india "
-        "indonesia iran iraq ireland israel italy jamaica japan jordan kazakhstan kenya kuwait latvia lebanon libya "
-        "lithuania luxembourg malaysia malta mexico moldova mongolia morocco mozambique myanmar nepal netherlands "
-        "nicaragua nigeria norway oman pakistan panama paraguay peru philippines poland portugal qatar romania russia "
-        "rwanda scotland senegal serbia singapore slovakia slovenia somalia spain sudan sweden switzerland syria taiwan "
-        "tanzania thailand tunisia turkey uganda ukraine uruguay usa uzbekistan venezuela vietnam wales yemen zambia "
-        "zimbabwe"
-    ).split()
-) | {
+_STATE_CODES = """
+    al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc
+    sd tn tx ut vt va wa wv wi wy dc pr gu vi as mp
+"""
+US_STATES = frozenset(_STATE_CODES.split())
+_ONE_WORD_COUNTRIES = """
+    afghanistan albania algeria argentina armenia australia austria azerbaijan bahrain bangladesh belarus belgium
+    bolivia brazil bulgaria cambodia cameroon canada chile china colombia croatia cuba cyprus czechia denmark ecuador
+    egypt england estonia ethiopia finland france georgia germany ghana greece guatemala hungary iceland india indonesia
+    iran iraq ireland israel italy jamaica japan jordan kazakhstan kenya kuwait latvia lebanon libya lithuania
+    luxembourg malaysia malta mexico moldova mongolia morocco mozambique myanmar nepal netherlands nicaragua nigeria
+    norway oman pakistan panama paraguay peru philippines poland portugal qatar romania russia rwanda scotland senegal
+    serbia singapore slovakia slovenia somalia spain sudan sweden switzerland syria taiwan tanzania thailand tunisia
+    turkey uganda ukraine uruguay usa uzbekistan venezuela vietnam wales yemen zambia zimbabwe
+"""
+COUNTRIES = frozenset(_ONE_WORD_COUNTRIES.split()) | {
     *("united states", "united states of america", "united kingdom", "south korea", "north korea", "south africa"),
     *("saudi arabia", "new zealand", "sri lanka", "costa rica", "dominican republic", "czech republic", "hong kong"),
     *("el salvador", "puerto rico", "united arab emirates", "ivory coast", "bosnia and herzegovina", "north macedonia"),
 }
-_COUNTRY_CODES = frozenset(
-    "ae ar at au be bg br ca ch cl cn co cy cz de dk ee eg es fi fr gb gr hk hr hu id ie il in is it jp ke kr lt lu lv "  # noqa: SIM905
-    "ma mt mx my ng nl no nz pe ph pk pl pt ro rs ru sa se sg si sk th tr tw ua uk us vn za".split()
-)
+_TWO_LETTERS = """
+    ae ar at au be bg br ca ch cl cn co cy cz de dk ee eg es fi fr gb gr hk hr hu id ie il in is it jp ke kr lt lu lv ma mt
+    mx my ng nl no nz pe ph pk pl pt ro rs ru sa se sg si sk th tr tw ua uk us vn za
+"""
+_COUNTRY_CODES = frozenset(_TWO_LETTERS.split())
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class TextForm:
-    """A meaning that texts can have: its form, the words in names that speak for it, how far the form alone convinces."""
+    """A meaning of texts: its form, the words in names that speak for it, how far the form alone convinces."""
 
     semantic: str
     holds: Callable[[str], bool]
@@ -100,7 +100,9 @@ def _is_json(text: str) -> bool:
 
 
 def _is_phone(text: str) -> bool:
-    return _PHONE.fullmatch(text) is not None and 7 <= sum(map(str.isdigit, text)) <= 15 and datetime_format(text) is None
+    return (
+        _PHONE.fullmatch(text) is not None and 7 <= sum(map(str.isdigit, text)) <= 15 and datetime_format(text) is None
+    )
 
 
 def _has_marks(text: str) -> bool:
@@ -125,8 +127,12 @@ FORMS: tuple[TextForm, ...] = (
     TextForm("ip", _is_ip, _words("ip", "address", "host"), 0.97),
     TextForm("json", _is_json, _words("json", "payload", "data"), 0.97),
     TextForm("currency", _full(_CURRENCY), _words("price", "amount", "cost", "fee", "salary", "total"), 0.98),
-    TextForm("percentage", _full(_PERCENT), _words("percent", "pct", "percentage", "rate", "share"), 0.98, "number with %"),
-    TextForm("geo", _full(_PAIR), _words("location", "coordinates", "latlon", "latlng", "position", "geo"), 0.85, "lat, lon"),
+    TextForm(
+        "percentage", _full(_PERCENT), _words("percent", "pct", "percentage", "rate", "share"), 0.98, "number with %"
+    ),
+    TextForm(
+        "geo", _full(_PAIR), _words("location", "coordinates", "latlon", "latlng", "position", "geo"), 0.85, "lat, lon"
+    ),
     TextForm("phone", _has_marks, _words("phone", "telephone", "tel", "mobile", "fax", "cell"), 0.9),
     TextForm("phone", _is_phone, _words("phone", "telephone", "tel", "mobile", "fax", "cell"), 0.3),
     TextForm("postal_code", _full(_POSTCODE), _words("zip", "zipcode", "postcode", "postal", "plz"), 0.3),
@@ -136,7 +142,9 @@ _COUNTRY_WORDS = frozenset({"country", "nation", "nationality"})
 _CITY_WORDS = frozenset({"city", "town", "municipality"})
 _LATITUDE, _LONGITUDE = frozenset({"lat", "latitude"}), frozenset({"lon", "lng", "long", "longitude"})
 _LABELS = CODE_WORDS | {"number", "no", "nr", "account", "tel", "telephone", "mobile", "plz"}
-_MONEY_WORDS = frozenset({"price", "cost", "fee", "fare", "salary", "revenue", "tip", "tolls", "surcharge", "tax", "income"})
+_MONEY_WORDS = frozenset(
+    {"price", "cost", "fee", "fare", "salary", "revenue", "tip", "tolls", "surcharge", "tax", "income"}
+)
 _PERCENT_WORDS = frozenset({"percent", "pct", "percentage"})
 
 
@@ -168,7 +176,7 @@ class Texts:
 
 
 def guess_text(texts: Texts) -> list[Guess]:
-    """Return the meanings that the texts of a column may have, the likeliest first, those of too few values left out."""
+    """Return the meanings that a column of texts may have, the likeliest first; those of few values are left out."""
     words = frozenset(name_words(texts.name))
     guesses = [_guess_form(texts, form, words) for form in FORMS]
     guesses += [*_guess_numbers(texts, words), _guess_dates(texts), _guess_flags(texts), *_guess_places(texts, words)]
@@ -180,7 +188,7 @@ def guess_text(texts: Texts) -> list[Guess]:
 
 
 def _sure(share: float, alone: float, named: bool) -> float:
-    """Return the confidence of a form that a share of values has; a name that says the same halves the doubt, or more."""
+    """Return the confidence of a form that a share of values has; a name that says the same takes most doubt."""
     base = max(alone, 0.95) if named else alone
     # A few values out of form are typos; many are another meaning.
     return base * share**0.5 if share >= 0.5 else base * share
@@ -216,7 +224,9 @@ def _guess_numbers(texts: Texts, words: frozenset[str]) -> list[Guess]:
         # A few units, however spelt, are a measure; a street address begins with a number as well.
         if len(units) <= 12 and times >= 2 and " " not in usual:
             spelt = ", ".join(repr(spelling) for spelling, _ in units.most_common(6))
-            guesses.append(Guess("numeric", _sure(unit + plain, 0.95, named=False), f"number with unit: {spelt}", unit + plain))
+            guesses.append(
+                Guess("numeric", _sure(unit + plain, 0.95, named=False), f"number with unit: {spelt}", unit + plain)
+            )
     return guesses
 
 
@@ -267,7 +277,9 @@ def _guess_places(texts: Texts, words: frozenset[str]) -> list[Guess]:
     codes = texts.share(lambda text: text.lower() in _COUNTRY_CODES)
     many = len(texts.counts) >= 3
     letters = texts.share(lambda text: bool(text) and not any(map(str.isdigit, text)))
-    guesses = [Guess("geo", _sure(countries, 0.95 if many else 0.6, bool(words & _COUNTRY_WORDS)), "country", countries)]
+    guesses = [
+        Guess("geo", _sure(countries, 0.95 if many else 0.6, bool(words & _COUNTRY_WORDS)), "country", countries)
+    ]
     if words & _STATE_WORDS:
         guesses.append(Guess("geo", _sure(states, 0.95, named=True), "state of the USA", states))
     elif len(texts.counts) >= 15:
@@ -289,16 +301,16 @@ def guess_number(name: str, minimum: float | None, maximum: float | None, *, int
     if words & _LONGITUDE and low >= -180 and high <= 180 and not integer:
         guesses.append(Guess("geo", 0.95, "longitude"))
     if words & _PERCENT_WORDS and low >= -100 and high <= 1000:
-        guesses.append(Guess("percentage", 0.9, "0 to 1" if 0 <= low and high <= 1 else "0 to 100"))
-    if integer and words & _words("zip", "zipcode", "postcode", "postal", "plz") and 0 <= low and high < 10**6:
+        guesses.append(Guess("percentage", 0.9, "0 to 1" if low >= 0 and high <= 1 else "0 to 100"))
+    if integer and words & _words("zip", "zipcode", "postcode", "postal", "plz") and low >= 0 and high < 10**6:
         guesses.append(Guess("postal_code", 0.9, "digits; leading zeros may be lost"))
-    if integer and words & _words("phone", "telephone", "mobile", "fax") and 10**6 <= low and high < 10**15:
+    if integer and words & _words("phone", "telephone", "mobile", "fax") and low >= 10**6 and high < 10**15:
         guesses.append(Guess("phone", 0.9, "digits; a leading zero or plus may be lost"))
     money = bool(words & _MONEY_WORDS) or {"total", "amount"} <= words
     if money and not words & _words("rate", "id", "count", "code", "type"):
         guesses.append(Guess("currency", 0.85, "no currency given"))
-    if integer and words & _words("timestamp", "epoch", "ts", "time", "at") and 10**8 <= low and high < 2 * 10**12:
+    if integer and words & _words("timestamp", "epoch", "ts", "time", "at") and low >= 10**8 and high < 2 * 10**12:
         guesses.append(Guess("datetime", 0.85, "milliseconds since 1970" if low > 10**11 else "seconds since 1970"))
-    if integer and words & _words("date", "day", "dt") and 19000101 <= low and high <= 21001231:
+    if integer and words & _words("date", "day", "dt") and low >= 19000101 and high <= 21001231:
         guesses.append(Guess("datetime", 0.85, "YYYYMMDD"))
     return guesses

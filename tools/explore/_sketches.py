@@ -35,7 +35,7 @@ def count_distinct(dataset: Dataset, name: str, guess: int) -> int:
     """Count different values with a standard error of about half a percent, at the price of hashing each value once.
 
     Values, not rows, are sampled: those whose hash falls under a bound, so that a value is in with all its rows or
-    not at all, and those in are counted. An exact count keeps every value in memory; the engine's HyperLogLog errs by 13 %.
+    not at all, and those in are counted. An exact count keeps every value in memory; DuckDB's HyperLogLog errs by 13 %.
     Source: Bar-Yossef et al., "Counting distinct elements in a data stream", 2002, without the need to find the bound.
     """
     column = dataset.table[name]
@@ -59,6 +59,7 @@ def scalars(
     texts: Sequence[str],
     *,
     counted: Sequence[str] = (),
+    keys: Sequence[str] = (),
     finite: bool = False,
 ) -> dict[Any, Any]:
     """Compute in one pass what is exact: counts, extremes, means and sums of powers about a centre, lengths.
@@ -69,6 +70,7 @@ def scalars(
         moments: date and timestamp columns.
         texts: text columns.
         counted: columns of which nothing but the nulls is asked.
+        keys: those of `numbers` that name rows, whose higher powers mean nothing.
         finite: leave NaN and infinities of `numbers` out, and count them.
     """
     expressions: dict[Any, Any] = {}
@@ -79,7 +81,7 @@ def scalars(
         where = ~(column.isnan() | column.isinf()) if finite else None
         expressions["minimum", name], expressions["maximum", name] = column.min(where=where), column.max(where=where)
         if name in numbers:
-            expressions |= _power_sums(name, column, numbers[name], where)
+            expressions |= _power_sums(name, column, numbers[name], where, shape=name not in keys)
     for name in texts:
         length = dataset.table[name].length()
         expressions["shortest", name], expressions["longest", name] = length.min(), length.max()
@@ -87,23 +89,25 @@ def scalars(
     return dataset.aggregate(expressions)
 
 
-def _power_sums(name: str, column: ir.Column, centre: float, where: ir.BooleanValue | None) -> dict[Any, Any]:
+def _power_sums(
+    name: str, column: ir.Column, centre: float, where: ir.BooleanValue | None, *, shape: bool
+) -> dict[Any, Any]:
     about: Any = column.cast("float64") - centre
     filled: Any = column
     sums = {
         ("mean", name): filled.mean(where=where),
         ("second", name): (about * about).sum(where=where),
-        ("third", name): (about * about * about).sum(where=where),
-        ("fourth", name): (about * about * about * about).sum(where=where),
-        ("zeros", name): (filled == 0).sum(),
-        ("negatives", name): (filled < 0).sum(),
     }
+    if shape:
+        sums["third", name] = (about * about * about).sum(where=where)
+        sums["fourth", name] = (about * about * about * about).sum(where=where)
+        sums["zeros", name], sums["negatives", name] = (filled == 0).sum(), (filled < 0).sum()
     return sums | ({} if where is None else {("finite", name): filled.count(where=where)})
 
 
 def power_sums(name: str, centre: float, values: Mapping[Any, Any], rows: int) -> PowerSums:
     """Read the sums of `scalars` for a column."""
-    mean, *sums = (float(values[key, name]) for key in ("mean", "second", "third", "fourth"))
+    mean, *sums = (float(values.get((key, name), math.nan)) for key in ("mean", "second", "third", "fourth"))
     return PowerSums(rows, mean, centre, *sums)
 
 

@@ -44,7 +44,7 @@ def run_select(dataset: Dataset, query: str, limit: int) -> Answer:
 
     dialect = "postgres" if backend.name == "postgres" else backend.dialect
     translated = sqlglot.transpile(query, read="duckdb", write=dialect)[0]
-    statement = f"WITH {TABLE} AS ({source}) SELECT * FROM ({translated}) AS q LIMIT {limit:d}"
+    statement = f"WITH {TABLE} AS ({source}) SELECT * FROM ({translated}) AS q LIMIT {limit:d}"  # noqa: S608
     if backend.name == "postgres":
         return _run_postgres(backend.con, statement)
     found = backend.sql(statement, dialect=dialect)
@@ -57,12 +57,12 @@ def _run_duckdb(dataset: Dataset, connection: DuckDBPyConnection, source: str, q
 
     inside = f"WITH {TABLE} AS NOT MATERIALIZED ({source})"
     try:
-        described = connection.execute(f"DESCRIBE {inside} SELECT * FROM (\n{query}\n) AS q").fetchall()
+        described = connection.execute(f"DESCRIBE {inside} SELECT * FROM (\n{query}\n) AS q").fetchall()  # noqa: S608
         columns = [(str(name), str(kind)) for name, kind, *_ in described]
         aliases = ", ".join(f"c{index}" for index in range(len(columns)))
         # Long cells are cut in the engine, so that one huge text or list never becomes a Python object.
         cells = ", ".join(_projection(f"c{index}", kind) for index, (_, kind) in enumerate(columns))
-        found = connection.execute(f"{inside} SELECT {cells} FROM (\n{query}\n) AS q({aliases}) LIMIT {limit:d}")
+        found = connection.execute(f"{inside} SELECT {cells} FROM (\n{query}\n) AS q({aliases}) LIMIT {limit:d}")  # noqa: S608
         rows = found.fetchall()
     except duckdb.OutOfMemoryException as error:
         raise LimitExceeded(
@@ -119,7 +119,7 @@ def _paths(argument: dict[str, Any]) -> Iterator[str]:
         path = item.get("value", {}).get("value") if item.get("class") == "CONSTANT" else None
         if isinstance(path, str):
             # DuckDB expands a pattern before it asks whether a path is allowed.
-            yield from [path, *(glob.glob(path, recursive=True) if re.search(r"[*?\[]", path) else [])]
+            yield from [path, *(glob.glob(path, recursive=True) if glob.has_magic(path) else [])]  # noqa: PTH207
 
 
 def _quoted(text: str) -> str:

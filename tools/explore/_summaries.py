@@ -251,11 +251,20 @@ class ManyValued:
     def _scalars(self, roles: Mapping[str, str], sampled: Mapping[str, Numbers]) -> dict[Any, Any]:
         of = {role: [name for name in roles if roles[name] == role] for role in ("number", "moment", "other")}
         centres = {name: sampled[name].power_sums().mean for name in of["number"]}
-        values = scalars(self.dataset, centres, of["moment"], [], counted=of["other"])
+        keys = [name for name in of["number"] if self._is_key(name)]
+        values = scalars(self.dataset, centres, of["moment"], [], counted=of["other"], keys=keys)
         unbounded = {name: centre for name, centre in centres.items() if not _is_finite(values["second", name])}
         if unbounded:
-            values |= scalars(self.dataset, unbounded, [], [], finite=True)
+            values |= scalars(self.dataset, unbounded, [], [], keys=keys, finite=True)
         return values | {("centre", name): centre for name, centre in centres.items()}
+
+    def _is_key(self, name: str) -> bool:
+        """Tell by the sample whether numbers name rows."""
+        glance = self.glances[name]
+        filled = glance.rows - glance.nulls
+        whole = round(self.dataset.rows * filled / max(1, glance.rows))
+        facts = glance.facts(self.dataset.schema[name], whole, glance.distinct(whole), glance.minimum, glance.maximum)
+        return judge(facts) == "id"
 
     def _counted(self, name: str, values: Mapping[Any, Any]) -> dict[str, Any]:
         filled = int(values["filled", name])
@@ -279,7 +288,7 @@ class ManyValued:
         fields: dict[str, Any] = {"not_finite": filled - finite or None, "quantiles": sampled.quantiles()}
         if finite:
             fields |= {key: plain(values[key, name]) for key in ("minimum", "maximum")}
-            fields |= {key: int(values[key, name]) for key in ("zeros", "negatives")}
+            fields |= {key: int(values[key, name]) for key in ("zeros", "negatives") if (key, name) in values}
             fields |= power_sums(name, values["centre", name], values, finite).shape()
         return fields
 

@@ -50,6 +50,7 @@ def create_visualization(
     """Draw a chart of a dataset as an image and a Vega-Lite spec; columns are chosen when none are given.
 
     Args:
+        chart_type: the kind of chart
         x: column across; category of a bar or box
         y: number to average or compare; default counts rows
         color: column of few categories
@@ -67,7 +68,7 @@ def create_visualization(
     counted = f"{plot.drawn:,} of {rows:,} rows" if plot.drawn != rows else f"{rows:,} rows"
     left_out = rows - plot.drawn if plot.scanned is None else 0
     if left_out and not any("not drawn" in note for note in plot.notes):
-        counted += f"; {left_out:,} with missing values left out"
+        counted += f"; {left_out:,} with missing or unreadable values left out"
     spec = specification(plot.body, plot.values, title=plot.title, subtitle=[counted, *notes])
     names = {key: axis.name if axis is not None else None for key, axis in used.items()}
     return Chart(
@@ -134,7 +135,7 @@ def _scatter(axes: Axes, x: str | None, y: str | None, color: str | None) -> Dra
     for axis in (across, up):
         if axis.kind == "category":
             raise BadRequest(
-                f"a scatter needs numbers or dates, and {axis.name!r} holds categories; use chart_type='box' or 'heatmap'"
+                f"a scatter needs numbers or dates, and {axis.name!r} holds categories; use chart_type='box', 'heatmap'"
             )
     by = _by(axes, color)
     return scatter(axes.dataset, across, up, by), {"x": across, "y": up, "color": by}
@@ -151,7 +152,7 @@ def _box(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
     return box(axes.dataset, up, across), {"x": across, "y": up}
 
 
-def _heatmap(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
+def _heatmap(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:  # noqa: ARG001
     if x is None and y is None:
         plot = correlations(axes.dataset, axes)
         if plot is not None:
@@ -162,7 +163,7 @@ def _heatmap(axes: Axes, x: str | None, y: str | None, color: str | None) -> Dra
 
 
 def _missing(axes: Axes, x: str | None, y: str | None, color: str | None) -> Drawn:
-    chosen = [name for name in (x, y, color) if name is not None]
+    chosen = list(dict.fromkeys(name for name in (x, y, color) if name is not None))
     return missing(axes.dataset, chosen or None), {}
 
 

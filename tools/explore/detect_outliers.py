@@ -29,7 +29,8 @@ class Outliers(Result):
             return f"{self.outlier_rows:,} rows stand out ({self.method})."
         some = sum(1 for column in self.columns if column.outliers)
         far = len(self.findings)
-        return f"{far} of {len(self.columns)} columns have values far out, {some} have any beyond the fences ({self.method})."
+        judged = f"{far} of {len(self.columns)} columns have values far out"
+        return f"{judged}, {some} have any beyond the fences ({self.method})."
 
     def details(self) -> list[str]:
         if self.rows:
@@ -58,6 +59,7 @@ def detect_outliers(
     """Find outliers by column (iqr, mad) or by row (isolation_forest, lof), with examples and their cause.
 
     Args:
+        method: by column or by row
         contamination: most of the rows that can be outliers, as a fraction
         columns: default all numbers and dates but ids and codes
 
@@ -106,7 +108,8 @@ def _finding(rows: list[OutlierRow], looked_at: int) -> list[Finding]:
 
 def _row(row: OutlierRow) -> str:
     told = [
-        f"{cause.column} {cause.value} ({'for its row, ' if cause.given_others else ''}usual {cause.usual})" for cause in row.causes
+        f"{cause.column} {cause.value} ({'for its row, ' if cause.given_others else ''}usual {cause.usual})"
+        for cause in row.causes
     ]
     name = f"row {row.row:,}" + (f" (id {row.id})" if row.id is not None else "")
     return f"{name}: {', '.join(told) or 'an unusual combination'}; score {row.score:.2f}"

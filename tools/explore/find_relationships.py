@@ -14,7 +14,14 @@ from ..errors import BadRequest
 from ..results import Evidence, Finding, Model, Result, worst_first
 from ._association_columns import MOST_COLUMNS, Encoded, encode
 from ._association_dependencies import Dependency, find_dependencies
-from ._association_measures import Correlations, Strength, correlation_ratio, correlations, cramers_v, mutual_information
+from ._association_measures import (
+    Correlations,
+    Strength,
+    correlation_ratio,
+    correlations,
+    cramers_v,
+    mutual_information,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +57,9 @@ class Relationships(Result):
     dependencies: list[Dependency] = []
     target: str | None = None
     compared: int = Field(0, description="pairs of columns that were compared")
-    left_out: dict[str, str] = Field(default_factory=dict, description="columns not compared, and of what kind they are")
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="columns not compared, and of what kind they are"
+    )
     notes: list[str] = []
 
     def headline(self) -> str:
@@ -109,7 +118,9 @@ def _check_target(dataset: Dataset, target: str) -> None:
     dataset.require([target])
     profile = profile_columns(dataset, [target])[target]
     if profile.kind in {"constant", "empty", "other", "id"} and dataset.rows:
-        raise BadRequest(f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); name another target")
+        raise BadRequest(
+            f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); name another target"
+        )
 
 
 def _compare(columns: list[Encoded], target: str | None) -> tuple[list[_Compared], int]:
@@ -147,7 +158,8 @@ def _strength(left: Encoded, right: Encoded, known: Correlations | None, place: 
         return cramers_v(left.codes, right.codes)
     codes = left.codes if left.codes is not None else right.codes
     numbers = left.numbers if left.numbers is not None else right.numbers
-    assert codes is not None and numbers is not None
+    if codes is None or numbers is None:
+        return Strength("none", 0.0, 0, 1.0)
     return correlation_ratio(codes, numbers)
 
 
@@ -176,7 +188,11 @@ def _broken(dependencies: list[Dependency]) -> Iterable[Finding]:
     for dependency in dependencies:
         known = best.get(dependency.dependent)
         telling = dependency.misspelt >= _MISSPELT * dependency.violations or dependency.kept >= _ALL_BUT_KEPT
-        if dependency.examples and telling and (known is None or dependency.kept * dependency.rows > known.kept * known.rows):
+        if (
+            dependency.examples
+            and telling
+            and (known is None or dependency.kept * dependency.rows > known.kept * known.rows)
+        ):
             best[dependency.dependent] = dependency
     for dependency in sorted(best.values(), key=lambda d: -d.violations):
         first = dependency.examples[0]
@@ -184,8 +200,8 @@ def _broken(dependencies: list[Dependency]) -> Iterable[Finding]:
         yield Finding(
             severity="medium" if dependency.misspelt >= _MISSPELT * dependency.violations else "low",
             columns=[dependency.determinant, dependency.dependent],
-            message=f"{dependency.violations:,} row{'s' if dependency.violations != 1 else ''} break {dependency.determinant} → {dependency.dependent} "
-            f"(kept by {dependency.kept:.2%}){told}",
+            message=f"{dependency.violations:,} row{'s' if dependency.violations != 1 else ''} break "
+            f"{dependency.determinant} → {dependency.dependent} (kept by {dependency.kept:.2%}){told}",
             metric="dependency_violations",
             value=dependency.violations,
             threshold=0,
@@ -206,7 +222,8 @@ def _same(pairs: list[Pair], dependencies: list[Dependency], target: str | None)
             yield Finding(
                 severity="medium" if target else "low",
                 columns=[pair.left, pair.right],
-                message=f"{pair.left!r} and {pair.right!r} are all but the same ({pair.measure} {pair.value:+.3f}){gives_away}",
+                message=f"{pair.left!r} and {pair.right!r} are all but the same "
+                f"({pair.measure} {pair.value:+.3f}){gives_away}",
                 metric=pair.measure,
                 value=pair.value,
                 threshold=_SAME,
@@ -217,7 +234,7 @@ def _same(pairs: list[Pair], dependencies: list[Dependency], target: str | None)
 def _query(dependency: Dependency) -> str:
     a, b = ('"' + name.replace('"', '""') + '"' for name in (dependency.determinant, dependency.dependent))
     return (
-        f"SELECT {a}, {b}, count(*) AS n FROM dataset GROUP BY ALL "
+        f"SELECT {a}, {b}, count(*) AS n FROM dataset GROUP BY ALL "  # noqa: S608
         f"QUALIFY count(*) OVER (PARTITION BY {a}) > 1 ORDER BY {a}, n DESC"
     )
 

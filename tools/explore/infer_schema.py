@@ -30,7 +30,7 @@ class Alternative(Model):
 
 
 class InferredColumn(Model):
-    """One column: `storage` is the engine's type, `semantic` what the values mean, `suggested` the type they should have."""
+    """One column: `storage` is the engine's type, `semantic` what values mean, `suggested` a better type."""
 
     column: str
     storage: str
@@ -82,10 +82,8 @@ class InferredSchema(Result):
 
 
 @action("Infer schema")
-def infer_schema(
-    dataset: Dataset, confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.8
-) -> InferredSchema:
-    """Infer for each column its storage and semantic type (id, datetime, email, phone, currency, geo …) with confidence.
+def infer_schema(dataset: Dataset, confidence_threshold: Annotated[float, Field(ge=0, le=1)] = 0.8) -> InferredSchema:
+    """Infer each column's storage and semantic type (id, datetime, email, phone, currency, geo …) with confidence.
 
     Args:
         confidence_threshold: below it a column is reported as uncertain, with the alternatives
@@ -146,7 +144,9 @@ def _may_be_codes(profile: ColumnProfile) -> bool:
     counted = {"count", "num", "number", "n", "quantity", "qty", "age", "year", "month", "day", "hour", "week", "size"}
     measured = counted | {"rating", "score", "stars", "total", "rank", "minutes", "days", "years", "length", "level"}
     few = profile.distinct <= 10 and profile.rows - profile.nulls > 50
-    return profile.kind == "numeric" and "int" in profile.storage and few and not measured & set(name_words(profile.name))
+    return (
+        profile.kind == "numeric" and "int" in profile.storage and few and not measured & set(name_words(profile.name))
+    )
 
 
 def _special(profile: ColumnProfile, glance: Glance) -> list[Guess]:
@@ -207,7 +207,9 @@ def _findings(column: InferredColumn) -> list[Finding]:
         return []
     what = "digits" if "string" not in column.storage else "text"
     held = f" ({column.format})" if column.format else ""
-    message = f"{column.column!r} is stored as {what} but holds {column.semantic} values{held}; read it as {column.suggested}"
+    message = (
+        f"{column.column!r} is stored as {what} but holds {column.semantic} values{held}; read it as {column.suggested}"
+    )
     return [
         Finding(
             severity="low",

@@ -24,7 +24,6 @@ from ._missingness import (
     count_complete,
     find_missing,
     find_patterns,
-    is_missing,
     link,
 )
 
@@ -75,8 +74,8 @@ class MissingnessPredictor(Model):
 class MissingColumnAnalysis(Model):
     """One column; `missing` counts nulls and `disguised` placeholders.
 
-    `mechanism` is `random` where no column tells of missingness, which does not rule out that the missing value itself does;
-    `depends` or `determined` where another column's values do; `together` where others are missing with it.
+    `mechanism` is `random` where no column tells of missingness, which does not rule out that the missing value itself
+    does; `depends` or `determined` where another column's values do; `together` where others are missing with it.
     """
 
     column: str
@@ -108,9 +107,8 @@ class MissingDataAnalysis(Result):
 
     def details(self) -> list[str]:
         lines = [f"{item.rows:,} rows ({item.fraction:.1%}) lack {_some(item.columns)}" for item in self.patterns[:5]]
-        for item in self.columns[:15]:
-            lines.append(f"{item.column}: {item.fraction:.1%} missing, {item.mechanism}; {item.recommendation}")
-        return lines
+        told = [f"{c.column}: {c.fraction:.1%} missing, {c.mechanism}; {c.recommendation}" for c in self.columns[:15]]
+        return [*lines, *told]
 
     def next_steps(self) -> list[str]:
         if any(item.mechanism in {"random", "depends"} for item in self.columns):
@@ -120,7 +118,7 @@ class MissingDataAnalysis(Result):
 
 @action("Missing data analysis")
 def missing_data_analysis(dataset: Dataset) -> MissingDataAnalysis:
-    """Explain missing values: which columns are missing together, which columns predict it, and what to do about each."""
+    """Explain missing values: which columns are missing together, which columns predict it, what to do about each."""
     counted = find_missing(dataset)
     affected = sorted((item for item in counted.values() if item.rows), key=lambda item: -item.rows)
     if not affected:
@@ -131,11 +129,13 @@ def missing_data_analysis(dataset: Dataset) -> MissingDataAnalysis:
     groups = _groups(correlations)
     links = _links(dataset, affected[:MOST_COLUMNS], counted)
     columns = [_analyse(dataset, item, groups.get(item.column, []), links.get(item.column, [])) for item in affected]
-    told = [_pattern(patterns, index, dataset.rows) for index in range(len(patterns.rows)) if patterns.masks[index].any()]
+    told = [
+        _pattern(patterns, index, dataset.rows) for index in range(len(patterns.rows)) if patterns.masks[index].any()
+    ]
     return MissingDataAnalysis(
         dataset=dataset.name,
         scanned=dataset.everything,
-        findings=worst_first([*_group_findings(groups, patterns, dataset.rows), *map(_finding, _telling(columns))]),
+        findings=worst_first([*_group_findings(groups, patterns), *map(_finding, _telling(columns))]),
         complete_rows=patterns.whole_rows() if patterns.all_seen(len(affected)) else count_complete(dataset, affected),
         columns=columns,
         patterns=told,
@@ -161,10 +161,11 @@ def _correlations(patterns: Patterns) -> list[NullityCorrelation]:
     matrix = np.nan_to_num(patterns.correlations())
     rows = float(patterns.rows.sum())
     found = []
-    for left, right in zip(*np.triu_indices(len(patterns.columns), 1), strict=True):
+    pairs = np.argwhere(np.triu(np.abs(matrix) >= _CORRELATED, 1)).tolist()
+    for left, right in pairs:
         r = float(matrix[left, right])
         # Five standard errors: of 30,000 pairs of a wide table none gets there by chance.
-        if abs(r) < _CORRELATED or abs(r) * rows**0.5 < 5:
+        if abs(r) * rows**0.5 < 5:
             continue
         both = patterns.joint_rows(left, right)
         if r > 0 and both < _JOINT_ROWS:
@@ -189,7 +190,9 @@ def _links(
 ) -> dict[str, list[tuple[Link, float]]]:
     """Hold the missingness of each column against the values of the others, in a sample; p-values are Bonferroni's."""
     profiles = profile_columns(dataset)
-    usable = [name for name in dataset.columns if profiles[name].kind in {"numeric", "categorical", "datetime", "boolean"}]
+    usable = [
+        name for name in dataset.columns if profiles[name].kind in {"numeric", "categorical", "datetime", "boolean"}
+    ]
     usable = usable[:MOST_PREDICTORS]
     targets = [item for item in affected if min(item.rows, dataset.rows - item.rows) >= ENOUGH]
     if not usable or not targets:
@@ -273,7 +276,8 @@ def _recommend(mechanism: Mechanism, fraction: float, together: list[str], links
     if fraction == 1:
         return "drop: it has no value"
     if mechanism == "determined":
-        return f"investigate: it follows from {links[0][0].column}, so it may be 'not applicable'; give it a level of its own"
+        cause = links[0][0].column
+        return f"investigate: it follows from {cause}, so it may be 'not applicable'; give it a level of its own"
     if fraction >= 0.95:
         return "drop, or keep only whether it is there"
     if mechanism == "together":
@@ -284,7 +288,11 @@ def _recommend(mechanism: Mechanism, fraction: float, together: list[str], links
         return "drop or impute with an indicator: more is missing than there is"
     if mechanism == "unknown":
         return "too few rows to tell why; impute simply"
-    return "impute simply; leaving the rows out biases nothing seen here" if fraction < 0.05 else "impute, with an indicator"
+    return (
+        "impute simply; leaving the rows out biases nothing seen here"
+        if fraction < 0.05
+        else "impute, with an indicator"
+    )
 
 
 def _telling(columns: list[MissingColumnAnalysis]) -> list[MissingColumnAnalysis]:
@@ -313,7 +321,7 @@ def _finding(column: MissingColumnAnalysis) -> Finding:
     )
 
 
-def _group_findings(groups: dict[str, list[str]], patterns: Patterns, rows: int) -> list[Finding]:
+def _group_findings(groups: dict[str, list[str]], patterns: Patterns) -> list[Finding]:
     """Tell each group of columns that are missing together once."""
     findings = []
     for members in {frozenset([name, *others]) for name, others in groups.items()}:

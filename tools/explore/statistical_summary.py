@@ -97,7 +97,9 @@ def _line(column: ColumnSummary, rows: int) -> str:
     elif column.kind in {"categorical", "boolean", "constant"} and column.top:
         most = ", ".join(f"{str(item.value)[:24]} {item.fraction:.0%}" for item in column.top[:3])
         few = column.kind != "categorical" or column.top[0].fraction >= 0.005
-        parts.append((f"{column.distinct:,} values" if column.kind == "categorical" else "") + (f": {most}" if few else ""))
+        parts.append(
+            (f"{column.distinct:,} values" if column.kind == "categorical" else "") + (f": {most}" if few else "")
+        )
     elif column.kind not in {"empty", "boolean"}:
         parts.append(f"{column.distinct:,} different")
         if column.lengths:
@@ -138,7 +140,7 @@ def _methods(summarised: Summarised) -> dict[str, str]:
     methods = {}
     if summarised.quantile_rows:
         methods["quantiles"] = (
-            f"Quantiles of columns with very many values are from a seeded sample of {summarised.quantile_rows:,} rows: "
+            f"Quantiles of columns of very many values are from a seeded sample of {summarised.quantile_rows:,} rows: "
             f"within {summarised.quantile_error:.2%} of rank with 99 % confidence (Dvoretzky–Kiefer–Wolfowitz)."  # noqa: RUF001
         )
     if summarised.estimated:

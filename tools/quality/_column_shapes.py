@@ -168,7 +168,9 @@ def _texts(dataset: Dataset, names: list[str]) -> dict[str, tuple[ColumnShape, l
     levels = column_levels(dataset, names)
     counts, whole = {}, {}
     for name in names:
-        counts[name] = levels.get(name) or _sampled(dataset, name)
+        # An engine hands out groups in any order; the same table must be described in the same words.
+        found = sorted(levels.get(name, {}).items(), key=lambda item: (-item[1], item[0]))
+        counts[name] = dict(found) or _sampled(dataset, name)
         whole[name] = name in levels or shared_sample(dataset).scanned.rows == dataset.rows
     written = _recount(dataset, {name: departures(counts[name]) for name in names}, whole)
     return {name: _text(dataset, name, counts[name], written[name], exact=name in levels) for name in names}

@@ -64,7 +64,7 @@ def family(dtype: dt.DataType) -> str:
 
 
 def compare(name: str, kind: str, reference: Side, current: Side) -> Comparison:
-    """Compare two columns of one family by what they hold; without values on either side there is only what is missing."""
+    """Compare two columns of one family by what they hold; without values on a side there is only what is missing."""
     if kind == "other":
         return Comparison("other", note="nested or of an unusual type: only missing values were compared")
     if not (len(reference.values) and len(current.values)):
@@ -227,7 +227,7 @@ def _moment(value: Any) -> str:
 
 
 def _text(reference: Side, current: Side) -> Comparison:
-    """Compare texts by length, words and sorts of characters; the measure that moved most surely speaks for the column."""
+    """Compare texts by length, words and sorts of characters; the measure that moved most surely speaks for all."""
     left, right = _some(reference.values, TEXTS), _some(current.values, TEXTS)
     shifts: list[tuple[Shift, str]] = []
     for (what, first), second in zip(_profile(left).items(), _profile(right).values(), strict=True):
@@ -263,7 +263,7 @@ def _profile(values: pa.ChunkedArray) -> dict[str, Floats]:
 
 
 def _words(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[Shift, str] | None:
-    """Compare in how many texts each frequent word occurs; the word that moved most surely, its chance multiplied by the words."""
+    """Compare in how many texts each frequent word occurs, by the word that moved most surely (Bonferroni)."""
     from collections import Counter
 
     import numpy as np

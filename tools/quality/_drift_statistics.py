@@ -1,7 +1,7 @@
 """How far two samples are apart, and how far chance alone would put them: the arithmetic of the drift check.
 
-Every comparison answers with a `Shift`: a test statistic, a p-value, and an effect that does not grow with the number of
-rows. The p-value tells whether the difference is beyond sampling noise, the effect whether it matters; drift is both.
+Every comparison answers with a `Shift`: a test statistic, a p-value, and an effect that does not grow with the number
+of rows. The p-value tells whether a difference is beyond sampling noise, the effect whether it matters; drift is both.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # A twentieth of the rows sits elsewhere; a normal column moved by an eighth of its standard deviation reaches it.
 KS_THRESHOLD = 0.05
-# Evidently's limit for the normalised Wasserstein distance. It sees what happens to a few rows far out, but is blind to scale:
-# a column that is constant but for five rows gets 0.2 from nothing, so some rows must have moved as well.
+# Evidently's limit for the normalised Wasserstein distance. It sees what happens to a few rows far out, but a column
+# that is constant but for five rows gets 0.2 from nothing, so some rows must have moved as well.
 WASSERSTEIN_THRESHOLD = 0.1
 WASSERSTEIN_NEEDS_KS = 0.03
 # Ten points between two categories are 0.10 or more, a new category with 1 % of the rows is 0.07.
@@ -50,11 +50,11 @@ class Shift:
 
 
 def numeric_shift(reference: Floats, current: Floats) -> Shift:
-    """Compare two samples of numbers by the Kolmogorov–Smirnov distance, and by the Wasserstein distance for far tails.
+    """Compare two samples of numbers by the Kolmogorov-Smirnov distance, and by the Wasserstein distance for far tails.
 
-    The p-value is of whichever of Kolmogorov–Smirnov and Mann–Whitney is surer, doubled for having had two tries: the first sees
-    any difference, the second sees a shift in small samples. Wasserstein is in reference standard deviations, over values winsorised at
-    0.5 % and 99.5 %, so that one wrong cell is not drift.
+    The p-value is of whichever of Kolmogorov-Smirnov and Mann-Whitney is surer, doubled for having had two tries: the
+    first sees any difference, the second sees a shift in small samples. Wasserstein is in reference standard
+    deviations, over values winsorised at 0.5 % and 99.5 %, so that one wrong cell is not drift.
     """
     import numpy as np
     from scipy.special import kolmogorov
@@ -80,7 +80,7 @@ def numeric_shift(reference: Floats, current: Floats) -> Shift:
 
 
 def _rank_sum(below_first: Counts, below_second: Counts) -> float:
-    """Return the two-sided p-value of Mann–Whitney with correction for ties, from cumulative counts at each value."""
+    """Return the two-sided p-value of Mann-Whitney with correction for ties, from cumulative counts at each value."""
     import numpy as np
     from scipy.special import ndtr
 
@@ -96,9 +96,10 @@ def _rank_sum(below_first: Counts, below_second: Counts) -> float:
 def category_shift(reference: Counts, current: Counts, *, test: str = "chi2") -> Shift:
     """Compare two samples of categories by counts of the same levels, any number of them.
 
-    The effect is Cramér's V between value and table, both tables weighted alike, less what chance gives to the same levels
-    (the idea of Bergsma 2013, computed exactly level by level so that it holds where most levels have one row).
-    The p-value is of chi² over all levels, with its exact mean and its variance for sparse tables, or of the one level that moved most.
+    The effect is Cramér's V between value and table, both tables weighted alike, less what chance gives to the same
+    levels (the idea of Bergsma 2013, computed exactly level by level so that it holds where most levels have one row).
+    The p-value is of chi² over all levels, with its exact mean and its variance for sparse tables, or of the one level
+    that moved most, doubled for having had two tries.
     """
     import numpy as np
 
@@ -117,13 +118,13 @@ def category_shift(reference: Counts, current: Counts, *, test: str = "chi2") ->
     terms, both = (left - right) ** 2, left + right
     by_all = float((terms / both).sum()) / 2 - _expected_square(counts, share)
     # Merging levels never adds to V, so each level against all others bounds it from below.
-    by_one = float((terms / both / (2 - both)).max()) - 1 / (4 * total * share * (1 - share)) if len(counts) > 2 else 0.0
+    by_one = float((terms / both / (2 - both)).max()) - 1 / (4 * total * share * (1 - share))
     effect = math.sqrt(min(1.0, max(0.0, by_all, by_one)))
     return Shift(test, chi2, float(np.clip(p_value, 0, 1)), effect, "cramers_v", CRAMER_THRESHOLD)
 
 
 def _chi2_tail(reference: Counts, counts: Counts, share: float) -> float:
-    """Return the p-value of chi² over all levels, by a gamma distribution with the mean and variance that it has when cells are sparse.
+    """Return the p-value of chi² over all levels, by a gamma distribution with its mean and variance for sparse cells.
 
     Each level's term has the variance of a squared standardised binomial; the total being fixed takes away what is
     linear in it, so that levels with one row, which can tell nothing, add nothing. A few rare levels among common
@@ -169,7 +170,7 @@ def _surest_level(reference: Counts, counts: Counts, share: float) -> float:
 
 
 def two_share_p(hits: int, marked: int, drawn: int, total: int) -> float:
-    """Return the two-sided p-value of `hits` marked rows among `drawn` of `total` rows of which `marked` are (hypergeometric)."""
+    """Return the two-sided p-value of `hits` marked rows among `drawn` of `total` (hypergeometric)."""
     import numpy as np
     from scipy.special import gammaln
 

@@ -56,7 +56,7 @@ def read_target(name: str, values: pa.ChunkedArray) -> Target:
             return Target("numeric", numbers[_codes(values)[0]])
         if distinct > 0.5 * len(values) and distinct > 10:
             raise BadRequest(
-                f"target {name!r} has {distinct} different texts in the {len(values)} rows looked at: too many to be classes; "
+                f"target {name!r} has {distinct} different texts in {len(values)} rows looked at: too many for classes; "
                 "choose a column with fewer categories, or with numbers"
             )
         return _classes(values)
@@ -108,18 +108,14 @@ def _classes(values: pa.ChunkedArray) -> Target:
 
 
 def judge(name: str, values: pa.ChunkedArray, target: Target) -> Verdict | None:
-    """Score a column in every way that its type allows, and whether it is filled; None when there is too little to say."""
+    """Score a column in every way that its type allows, and whether it is filled; None where too little is there."""
     import pyarrow.types as kinds
 
     verdicts = _judge_presence(name, values, target)
     filled = values.is_valid().to_numpy()
-    if (
-        kinds.is_floating(values.type)
-        or kinds.is_decimal(values.type)
-        or kinds.is_integer(values.type)
-        or kinds.is_temporal(values.type)
-    ):
-        verdicts += _judge_numbers(name, as_numbers(values), target, timed=kinds.is_temporal(values.type))
+    timed = kinds.is_timestamp(values.type) or kinds.is_date(values.type)
+    if timed or kinds.is_integer(values.type) or kinds.is_floating(values.type) or kinds.is_decimal(values.type):
+        verdicts += _judge_numbers(name, as_numbers(values), target, timed=timed)
     elif kinds.is_boolean(values.type) or is_text(values.type):
         kept = target.only(filled)
         if _enough(kept):
@@ -244,7 +240,7 @@ def _judge_words(name: str, values: pa.ChunkedArray, target: Target) -> list[Ver
 
 
 def _judge_presence(name: str, values: pa.ChunkedArray, target: Target) -> list[Verdict]:
-    """Ask whether being filled tells the target: both ways, or in one class alone, as what is entered after the event is."""
+    """Ask whether being filled tells the target, or is for one class alone, as with what is entered after the event."""
     import numpy as np
 
     filled = values.is_valid().to_numpy()
@@ -282,6 +278,7 @@ def _one_class_alone(name: str, filled: Any, target: Target) -> list[Verdict]:
         pure = inside[top] / max(rows, 1)
         covers = inside[top] / counts[top]
         if certain and pure >= 0.999 and covers >= 0.5:
-            reason = f"{word} only where the target is {target.labels[top]!r} ({covers:.0%} of those rows): entered after the event?"
+            where = f"{word} only where the target is {target.labels[top]!r} ({covers:.0%} of those rows)"
+            reason = f"{where}: entered after the event?"
             verdicts.append(Verdict(name, float(pure), "purity", reason, accused=True))
     return verdicts

@@ -1,8 +1,8 @@
 """How well one column alone tells the target, on rows it was not learned from: the arithmetic of the leakage check.
 
-The idea is that of the predictive power score (Wetschoreck et al. 2020, also in deepchecks); in place of a decision tree stand
-neighbours along a number and the rows of the same category, both cross-fitted, which is exact enough and takes milliseconds. What is
-learned from other rows cannot profit from a column that merely numbers or names every row.
+The idea is that of the predictive power score (Wetschoreck et al. 2020, also in deepchecks); in place of a decision tree
+stand neighbours along a number and the rows of the same category, both cross-fitted, which is exact enough and takes
+milliseconds. What is learned from other rows cannot profit from a column that merely numbers or names every row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 NEIGHBOURS = {"classes": 5, "numeric": 3}
-# A score and the least that chance leaves of it (95 %, one-sided) before a column is accused; below are the best of honest predictors.
+# A score, and the least that chance leaves of it (95 %, one-sided), from which on a column is accused. The best honest
+# columns of the classic tables stay below: AUC 0.98, skill 0.93 (petal width of iris), R² 0.95 (fare of a taxi's total).
 LIMITS = {"auc": (0.995, 0.99), "skill": (0.97, 0.93), "r2": (0.99, 0.98), "correlation_ratio": (0.99, 0.98)}
 _Z = 1.645
 
@@ -45,7 +46,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Score:
-    """A score in [0, 1] in the unit `measure`, what is left of it at the lower end of its confidence, and how it was got."""
+    """A score in [0, 1] in the unit `measure`, the lower end of its confidence, and how it was got."""
 
     value: float
     least: float
@@ -161,7 +162,7 @@ def _far(guess: Any, truth: Any) -> bool:
 
 
 def _near(x: Floats, y: Floats, train: Any, test: Any) -> Floats:
-    """Predict by the mean of `y` over the nearest training rows on both sides; `x` is sorted, equal values go together."""
+    """Predict by the mean of `y` over the nearest training rows; `x` is sorted, equal values go together."""
     import numpy as np
 
     k = NEIGHBOURS["classes" if y.shape[1] > 1 else "numeric"]
@@ -176,7 +177,7 @@ def _near(x: Floats, y: Floats, train: Any, test: Any) -> Floats:
 
 
 def _same(codes: Codes, levels: int, y: Floats, train: Any, test: Any) -> Floats:
-    """Predict by the mean of `y` over the training rows of the same category, drawn to the mean of all by one row's weight."""
+    """Predict by the mean of `y` over the training rows of the same category, drawn a little to the mean of all."""
     import numpy as np
 
     overall = y[train].mean(axis=0)
@@ -263,7 +264,7 @@ def _fisher(square: float, rows: int) -> float:
 
 
 def _correlation_ratio(x: Floats, codes: Codes) -> Score:
-    """Return how much of the column's variance lies between the classes: next to all when it is the target in numbers plus noise."""
+    """Return the share of the column's variance between the classes: next to all of it is the target plus noise."""
     import numpy as np
 
     counts = np.bincount(codes)
@@ -277,7 +278,10 @@ def _correlation_ratio(x: Floats, codes: Codes) -> Score:
 
 
 def _one_to_one(codes: Codes, levels: int, target: Target) -> Score | None:
-    """Return a full score when categories and classes are each other's names; twenty rows, five beyond the largest class, are enough."""
+    """Return a full score when categories and classes are each other's names.
+
+    Twenty rows, five of them beyond the largest class, are enough for so strict a relation.
+    """
     import numpy as np
 
     classes = len(target.labels)

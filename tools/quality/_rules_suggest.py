@@ -108,7 +108,7 @@ def _uniqueness(dataset: Dataset, profile: ColumnProfile, filled: int) -> Iterat
     dtype, named = dataset.schema[profile.name], _KEY.search(profile.name) is not None
     countable = dtype.is_integer() or dtype.is_string() or dtype.is_uuid()
     # A measure of few rows is often unique by chance; a key is called one.
-    enough = filled >= (2 if named else 50 if dtype.is_string() else 200)
+    enough = filled >= (2 if named else max(50 if dtype.is_string() else 200, profile.rows / 2))
     if countable and enough and profile.distinct >= 0.9 * filled:
         rule = Rule(kind="unique", columns=[profile.name])
         yield Candidate(rule, "no value comes twice", least=0.99 if named else 1.0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import Field
+
 from ..catalogue import action
 from ..data.dataset import Dataset, Sample
 from ..errors import BadRequest
@@ -13,7 +15,7 @@ from ._leakage_scores import LIMITS, Target
 from ._leakage_time import judge_times, moves_with_time
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 # Enough to tell an AUC of 0.995 from one of 0.99; fewer where there are hundreds of columns.
 MOST_ROWS = 20_000
@@ -36,13 +38,14 @@ class Leakage(Check):
 
     target: str
     task: Literal["binary", "classes", "regression"]
-    suspicious: list[SuspiciousColumn] = []
-    strongest_others: list[SuspiciousColumn] = []
+    suspicious: list[SuspiciousColumn] = Field(default_factory=list)
+    strongest_others: list[SuspiciousColumn] = Field(default_factory=list)
 
     def headline(self) -> str:
         if not self.suspicious:
             return f"No column gives {self.target!r} away ({self.task})."
-        return f"{len(self.suspicious)} column(s) seem to know {self.target!r} ({self.task}); a model would look better than it is."
+        accused = f"{len(self.suspicious)} column(s) seem to know {self.target!r} ({self.task})"
+        return f"{accused}; a model would look better than it is."
 
     def details(self) -> list[str]:
         others = [
@@ -55,7 +58,7 @@ class Leakage(Check):
             return []
         names = [item.column for item in self.suspicious[:5]]
         return [
-            f"Ask whether {', '.join(map(repr, names))} would be known when predicting; if not, leave out before modelling."
+            f"Ask whether {', '.join(map(repr, names))} would be known when predicting; if not, leave out of the model."
         ]
 
 
@@ -63,8 +66,8 @@ class Leakage(Check):
 def check_leakage(dataset: Dataset, target: str, time_column: str | None = None) -> Leakage:
     """Find columns that give the target away: copies, recodings, values entered after the event, ids in target order.
 
-    Each column alone predicts the target on rows it was not learned from; only what no honest predictor reaches is accused, and
-    only where the rows are enough to be sure of it.
+    Each column alone predicts the target on rows it was not learned from; only what no honest predictor reaches is
+    accused, and only where the rows are enough to be sure of it.
 
     Args:
         target: the column to be predicted, of any kind
@@ -193,7 +196,8 @@ def _accuse(result: Leakage, verdicts: list[Verdict], rows: int) -> list[Finding
         else:
             item.reason = ""
             if verdict.doubtful:
-                message = f"{verdict.column!r} tells {result.target!r} nearly without error, but {rows} rows are too few to accuse it"
+                told = f"{verdict.column!r} tells {result.target!r} nearly without error"
+                message = f"{told}, but {rows} rows are too few to accuse it"
                 limit = LIMITS[verdict.measure][0]
                 findings.append(
                     _finding("low", [verdict.column], message, verdict.measure, round(verdict.score, 4), limit)

@@ -119,7 +119,7 @@ def check_missing_values(
         missing, counts = dataset.rows - filled[name], placeholders[name]
         disguised = sum(counts.values())
         fraction = (missing + disguised) / dataset.rows if dataset.rows else 0.0
-        ordered = dict(sorted(counts.items(), key=lambda item: -item[1]))
+        ordered = dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
         found.append(
             MissingColumn(column=name, missing=missing, disguised=disguised, fraction=fraction, placeholders=ordered)
         )
