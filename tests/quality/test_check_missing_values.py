@@ -163,14 +163,14 @@ def test_not_a_number_is_disguised_and_null_is_missing() -> None:
     [
         ([None] * 6 + ["a"] * 4, 0.5, "high"),
         (["N/A"] * 6 + ["a"] * 4, 0.5, "high"),
-        ([None] * 5 + ["a"] * 5, 0.5, "medium"),
+        ([None] * 5 + ["a"] * 5, 0.5, "low"),
         ([None] * 1 + ["a"] * 9, 0.5, "low"),
         ([None] * 1 + ["a"] * 9, 0.05, "high"),
         (["N/A"] * 1 + ["a"] * 9, 0.5, "medium"),
         (["none"] * 6 + ["vip"] * 4, 0.5, "low"),
         (["unknown"] * 6 + ["vip"] * 4, 0.5, "medium"),
         (["none"] * 2 + ["vip"] * 8, 0.5, "low"),
-        ([None] * 10, 1.0, "medium"),
+        ([None] * 10, 1.0, "low"),
     ],
 )
 def test_severity_follows_share_kind_and_threshold(values: list[Any], threshold: float, severity: str) -> None:

@@ -236,10 +236,14 @@ def _kept(target: Path) -> Reading | None:
     """Return how the snapshot's source was read, or None where there is no snapshot of today's making."""
     try:
         kept = json.loads(target.with_suffix(".json").read_text(encoding="utf-8"))
+        size = target.stat().st_size
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if kept.get("version") != VERSION or not target.exists() or target.stat().st_size != kept.get("bytes"):
+    if kept.get("version") != VERSION or size != kept.get("bytes"):
         return None
+    # What is in use is not to expire, and not every disk keeps the time of the last reading.
+    for file in (target, target.with_suffix(".json")):
+        os.utime(file)
     return Reading(**{**kept["reading"], "notes": tuple(kept["reading"]["notes"])})
 
 

@@ -32,8 +32,8 @@ _POSTCODE = re.compile(
 _PAIR = re.compile(r"\(?\s*[+-]?\d{1,2}\.\d+\s*[,; ]\s*[+-]?\d{1,3}\.\d+\s*\)?")
 
 _STATE_CODES = """
-    al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri sc
-    sd tn tx ut vt va wa wv wi wy dc pr gu vi as mp
+    al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or pa ri
+    sc sd tn tx ut vt va wa wv wi wy dc pr gu vi as mp
 """
 US_STATES = frozenset(_STATE_CODES.split())
 _ONE_WORD_COUNTRIES = """
@@ -52,8 +52,8 @@ COUNTRIES = frozenset(_ONE_WORD_COUNTRIES.split()) | {
     *("el salvador", "puerto rico", "united arab emirates", "ivory coast", "bosnia and herzegovina", "north macedonia"),
 }
 _TWO_LETTERS = """
-    ae ar at au be bg br ca ch cl cn co cy cz de dk ee eg es fi fr gb gr hk hr hu id ie il in is it jp ke kr lt lu lv ma mt
-    mx my ng nl no nz pe ph pk pl pt ro rs ru sa se sg si sk th tr tw ua uk us vn za
+    ae ar at au be bg br ca ch cl cn co cy cz de dk ee eg es fi fr gb gr hk hr hu id ie il in is it jp ke kr lt lu lv
+    ma mt mx my ng nl no nz pe ph pk pl pt ro rs ru sa se sg si sk th tr tw ua uk us vn za
 """
 _COUNTRY_CODES = frozenset(_TWO_LETTERS.split())
 

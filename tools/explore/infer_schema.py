@@ -86,6 +86,7 @@ def infer_schema(dataset: Dataset, confidence_threshold: Annotated[float, Field(
     """Infer each column's storage and semantic type (id, datetime, email, phone, currency, geo …) with confidence.
 
     Args:
+        dataset: a name, path or URI
         confidence_threshold: below it a column is reported as uncertain, with the alternatives
     """
     names = dataset.columns

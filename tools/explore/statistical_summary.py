@@ -118,6 +118,7 @@ def statistical_summary(dataset: Dataset, columns: list[str] | None = None) -> S
     Rows, nulls, minimum, maximum and mean are exact whatever the size.
 
     Args:
+        dataset: a name, path or URI
         columns: the columns to look at; default all
 
     Raises:

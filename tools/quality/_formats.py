@@ -173,12 +173,18 @@ def _numbers(words: Mapping[str, int]) -> list[Departure]:
         pattern = "|".join(f"(?:{_number_pattern(*form)})" for form in forms if form not in rare)
         written = "plain numbers" if main == ("", "") else f"numbers like {first[main]!r}"
         message = f"{{rows}} values among {written} written otherwise"
-        severity = "medium" if share <= 0.1 else "low"
+        severity = "medium" if share <= 0.1 and not _are_codes(odd) else "low"
         shown = list(odd)[:5]
         found.append(
             Departure("mixed_types", message, sum(odd.values()), shown, pattern=pattern, usual=True, severity=severity)
         )
     return found + _decimal_commas(words)
+
+
+def _are_codes(words: Mapping[str, int]) -> bool:
+    """Tell whether values are codes of a few regular shapes, as foreign postal codes are, and not slips."""
+    shapes = Counter(re.sub(r"[^\W\d_]", "A", re.sub(r"\d", "9", word.strip())) for word in words)
+    return len(words) >= 10 and sum(n for _, n in shapes.most_common(3)) >= _MOSTLY * len(words)
 
 
 def _form(value: str) -> tuple[str, str] | None:

@@ -56,7 +56,7 @@ def read_target(name: str, values: pa.ChunkedArray) -> Target:
             return Target("numeric", numbers[_codes(values)[0]])
         if distinct > 0.5 * len(values) and distinct > 10:
             raise BadRequest(
-                f"target {name!r} has {distinct} different texts in {len(values)} rows looked at: too many for classes; "
+                f"target {name!r} has {distinct} different texts in {len(values)} rows: too many for classes; "
                 "choose a column with fewer categories, or with numbers"
             )
         return _classes(values)

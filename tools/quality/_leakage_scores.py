@@ -1,7 +1,7 @@
 """How well one column alone tells the target, on rows it was not learned from: the arithmetic of the leakage check.
 
-The idea is that of the predictive power score (Wetschoreck et al. 2020, also in deepchecks); in place of a decision tree
-stand neighbours along a number and the rows of the same category, both cross-fitted, which is exact enough and takes
+The idea is that of the predictive power score (Wetschoreck et al. 2020, also in deepchecks); in place of a tree stand
+neighbours along a number and the rows of the same category, both cross-fitted, which is exact enough and takes
 milliseconds. What is learned from other rows cannot profit from a column that merely numbers or names every row.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDS = 5
 NEIGHBOURS = {"classes": 5, "numeric": 3}
 # A score, and the least that chance leaves of it (95 %, one-sided), from which on a column is accused. The best honest
-# columns of the classic tables stay below: AUC 0.98, skill 0.93 (petal width of iris), R² 0.95 (fare of a taxi's total).
+# columns of classic tables stay below: AUC 0.98, skill 0.93 (petal width of iris), R² 0.95 (fare of a taxi's total).
 LIMITS = {"auc": (0.995, 0.99), "skill": (0.97, 0.93), "r2": (0.99, 0.98), "correlation_ratio": (0.99, 0.98)}
 _Z = 1.645
 
@@ -173,7 +173,8 @@ def _near(x: Floats, y: Floats, train: Any, test: Any) -> Floats:
     wide = last - first >= 2 * k
     low = np.where(wide, first, np.minimum(first, np.maximum(middle - k, 0)))
     high = np.where(wide, last, np.maximum(last, np.minimum(middle + k, len(known))))
-    return (sums[high] - sums[low]) / np.maximum(high - low, 1)[:, None]
+    means: Floats = (sums[high] - sums[low]) / np.maximum(high - low, 1)[:, None]
+    return means
 
 
 def _same(codes: Codes, levels: int, y: Floats, train: Any, test: Any) -> Floats:
@@ -185,7 +186,8 @@ def _same(codes: Codes, levels: int, y: Floats, train: Any, test: Any) -> Floats
     sums = np.stack([np.bincount(codes[train], weights=y[train, j], minlength=levels) for j in range(width)], axis=1)
     counts = np.bincount(codes[train], minlength=levels)[codes[test], None]
     weight = 1.0 if width > 1 else 0.1
-    return (sums[codes[test]] + weight * overall) / (counts + weight)
+    means: Floats = (sums[codes[test]] + weight * overall) / (counts + weight)
+    return means
 
 
 def _class_scores(predict: Any, target: Target) -> list[Score]:

@@ -16,8 +16,8 @@ from ._values import column_levels, first_look, text_columns, value_counts
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-# Nulls from a twentieth of the rows on are worth a word, from a fifth on worth a decision.
-NOTED, SUBSTANTIAL = 0.05, 0.2
+# Nulls from a twentieth of the rows on are worth a word; an optional column is no defect below the threshold.
+NOTED = 0.05
 # Disguised values are read as values by every tool, so a hundredth already falsifies what is computed.
 DISGUISED_SUBSTANTIAL = 0.01
 # A text column in which this share of the first rows are numbers is judged as numbers too.
@@ -94,7 +94,7 @@ def check_missing_values(
 
     A column over the threshold is of high severity (medium when only words such as "none" put it there, which may be
     meant). Below it, disguised values are medium from 1 % of the rows on, and whenever they are numbers or dates that
-    occur more than once; otherwise low. Plain nulls are low from 5 % on and medium from 20 % on.
+    occur more than once; otherwise low. Plain nulls are low from 5 % on.
 
     Args:
         threshold: fraction of missing rows above which a column fails
@@ -235,7 +235,7 @@ def _empty_together(dataset: Dataset, columns: list[MissingColumn], threshold: f
         shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
         findings.append(
             Finding(
-                severity="medium" if fraction >= SUBSTANTIAL else "low",
+                severity="low",
                 columns=names,
                 message=f"{len(names)} columns are {fraction:.1%} null each, {missing:,} rows: {shown}",
                 metric="missing_fraction",
@@ -262,7 +262,7 @@ def _judge(dataset: Dataset, column: MissingColumn, threshold: float) -> Finding
         message += meant and "; the word may be a level of its own"
         message += f"; with {column.missing:,} nulls {column.fraction:.1%}" if column.missing else ""
     elif column.fraction >= NOTED:
-        severity = "medium" if column.fraction >= SUBSTANTIAL else "low"
+        severity = "low"
         message = f"{column.fraction:.1%} of {name!r} is null"
     else:
         return None
@@ -279,9 +279,7 @@ def _judge(dataset: Dataset, column: MissingColumn, threshold: float) -> Finding
 
 
 def _severity_of_disguised(dataset: Dataset, column: MissingColumn) -> Severity:
-    nulls = column.missing / dataset.rows
     if column.only_ambiguous:
-        return "medium" if nulls >= SUBSTANTIAL else "low"
+        return "low"
     coded = not dataset.schema[column.column].is_string() and column.disguised > 1
-    substantial = column.disguised >= DISGUISED_SUBSTANTIAL * dataset.rows
-    return "medium" if coded or substantial or nulls >= SUBSTANTIAL else "low"
+    return "medium" if coded or column.disguised >= DISGUISED_SUBSTANTIAL * dataset.rows else "low"
