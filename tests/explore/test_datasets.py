@@ -16,6 +16,7 @@ from refinery.tools.explore.basic_info import basic_info
 from refinery.tools.explore.delete_dataset import delete_dataset
 from refinery.tools.explore.list_datasets import list_datasets
 from refinery.tools.explore.load_dataset import load_dataset
+from refinery.tools.rendering import render
 from refinery.tools.runtime import Runtime, RuntimeConfig
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
@@ -208,11 +209,13 @@ def test_the_first_look_counts_and_previews_with_personal_values_masked():
     assert (info.rows, [column.column for column in info.columns]) == (8, ["id", "email", "phone", "note"])
     assert [column.nulls for column in info.columns] == [0, 0, 0, 4]
     assert len(info.preview) == 5
-    assert info.preview[1] == {"id": 1, "email": "u***@example.com", "phone": "***01", "note": None}
+    sent = render(info, action="basic_info", uri="refinery://results/1")
+    assert sent.bounded["preview"][1] == {"id": 1, "email": "u***@example.com", "phone": "***01"}
     assert len(info.preview[0]["note"]) == 80
-    text = "\n".join([info.headline(), *info.details()])
-    assert "user1@" not in text
-    assert "2053258101" not in text
+    assert "user1@" not in sent.text
+    assert "2053258101" not in sent.text
+    unmasked = render(info, action="basic_info", uri="refinery://results/1", masked=False)
+    assert unmasked.bounded["preview"][1]["email"] == "user1@example.com"
     assert info.file_bytes is None
     arrow = pa.Table.from_pandas(frame).nbytes
     assert info.memory_bytes == pytest.approx(arrow, rel=0.5)

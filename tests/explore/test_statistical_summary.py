@@ -108,9 +108,7 @@ def test_distinct_counts_of_a_large_table_are_within_three_hundredths(
     assert not found["id"].distinct_exact
 
 
-def test_categories_of_a_large_table_are_counted_exactly(
-    found: dict[str, ColumnSummary], frame: pd.DataFrame
-) -> None:
+def test_categories_of_a_large_table_are_counted_exactly(found: dict[str, ColumnSummary], frame: pd.DataFrame) -> None:
     truth = frame["city"].value_counts()
     assert [(item.value, item.count) for item in found["city"].top] == list(truth.items())
     assert found["city"].top[0].fraction == truth.iloc[0] / ROWS

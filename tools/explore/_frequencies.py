@@ -120,17 +120,17 @@ class Numbers:
         mean = math.fsum(values * counts) / self.rows
         with np.errstate(over="ignore", invalid="ignore"):
             about = values - mean
-            sums = [float(np.dot(about**power, counts)) for power in (2, 3, 4)]
-        return PowerSums(self.rows, mean, mean, *sums)
+            sums = [float(np.dot(about**power, counts)) for power in (1, 2, 3, 4)]
+        return PowerSums(self.rows, mean, *sums)
 
 
 @dataclass(frozen=True)
 class PowerSums:
-    """Mean, and sums of the second to fourth power of the distances from a centre near it."""
+    """Mean, and sums of the first to fourth power of the distances from a centre near it."""
 
     rows: int
     mean: float
-    centre: float
+    first: float
     second: float
     third: float
     fourth: float
@@ -139,7 +139,7 @@ class PowerSums:
         """Return `mean`, `std` (of a sample), `skew` and excess `kurtosis` (of a population, as SciPy's default)."""
         if not self.rows:
             return {}
-        n, shift = self.rows, self.mean - self.centre
+        n, shift = self.rows, self.first / self.rows
         second = max(0.0, self.second / n - shift**2)
         shape: dict[str, float | None] = {"mean": self.mean, "std": None}
         if n > 1:

@@ -94,10 +94,10 @@ def _power_sums(
 ) -> dict[Any, Any]:
     about: Any = column.cast("float64") - centre
     filled: Any = column
-    sums = {
-        ("mean", name): filled.mean(where=where),
-        ("second", name): (about * about).sum(where=where),
-    }
+    sums = {("first", name): about.sum(where=where), ("second", name): (about * about).sum(where=where)}
+    if not column.type().is_floating():
+        # Integers and decimals have exact sums; a float's is closest from the distances.
+        sums["mean", name] = filled.mean(where=where)
     if shape:
         sums["third", name] = (about * about * about).sum(where=where)
         sums["fourth", name] = (about * about * about * about).sum(where=where)
@@ -107,8 +107,8 @@ def _power_sums(
 
 def power_sums(name: str, centre: float, values: Mapping[Any, Any], rows: int) -> PowerSums:
     """Read the sums of `scalars` for a column."""
-    mean, *sums = (float(values.get((key, name), math.nan)) for key in ("mean", "second", "third", "fourth"))
-    return PowerSums(rows, mean, centre, *sums)
+    sums = [float(values.get((key, name), math.nan)) for key in ("first", "second", "third", "fourth")]
+    return PowerSums(rows, float(values.get(("mean", name), centre + sums[0] / rows)), *sums)
 
 
 def drawn_numbers(array: pa.Array) -> Numbers:

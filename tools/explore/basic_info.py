@@ -9,7 +9,6 @@ from typing import Any
 from ..catalogue import action
 from ..data.dataset import Dataset
 from ..data.files import Budget, has_magic, matches
-from ..masking import mask
 from ..results import Model, Result
 
 PREVIEW_ROWS = 5
@@ -72,7 +71,7 @@ def basic_info(dataset: Dataset) -> BasicInfo:
         source=dataset.source,
         file_bytes=_file_bytes(dataset.source),
         memory_bytes=round(weight),
-        preview=[mask({name: _cell(value) for name, value in row.items()}) for row in shown],
+        preview=[{name: _cell(value) for name, value in row.items()} for row in shown],
         truncated=len(dataset.columns) > PREVIEW_COLUMNS,
     )
 

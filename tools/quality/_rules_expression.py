@@ -11,6 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
 from ..errors import BadRequest, nearest, unknown
+from ._rules_nodes import (
+    case,
+    cast,
+    compare,
+    constant,
+    contained,
+    extract,
+    floating,
+    interval,
+    is_state,
+    literal,
+    roundable,
+    substring,
+    subtract,
+    wide,
+)
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -18,7 +34,6 @@ if TYPE_CHECKING:
 MAX_LENGTH = 2000
 # Deep trees exhaust Python's stack in the parser and the compiler.
 MAX_DEPTH = 60
-_UNITS = {"SECOND": "s", "MINUTE": "m", "HOUR": "h", "DAY": "D", "WEEK": "W", "MONTH": "M", "YEAR": "Y"}
 _Translation = Callable[[Any, Callable[[Any], Any]], Any]
 
 
@@ -150,24 +165,24 @@ def _conditions() -> dict[type[Any], _Translation]:
         exp.Paren: lambda n, v: v(n.this),
         exp.Boolean: lambda n, _: ibis.literal(bool(n.this)),
         exp.Null: lambda *_: ibis.null(),
-        exp.Literal: lambda n, _: _literal(n),
+        exp.Literal: lambda n, _: literal(n),
         exp.And: lambda n, v: v(n.this) & v(n.expression),
         exp.Or: lambda n, v: v(n.this) | v(n.expression),
         exp.Not: lambda n, v: ~v(n.this),
-        exp.EQ: lambda n, v: _compare("==", v(n.this), v(n.expression)),
-        exp.NEQ: lambda n, v: _compare("!=", v(n.this), v(n.expression)),
-        exp.LT: lambda n, v: _compare("<", v(n.this), v(n.expression)),
-        exp.LTE: lambda n, v: _compare("<=", v(n.this), v(n.expression)),
-        exp.GT: lambda n, v: _compare(">", v(n.this), v(n.expression)),
-        exp.GTE: lambda n, v: _compare(">=", v(n.this), v(n.expression)),
+        exp.EQ: lambda n, v: compare("==", v(n.this), v(n.expression)),
+        exp.NEQ: lambda n, v: compare("!=", v(n.this), v(n.expression)),
+        exp.LT: lambda n, v: compare("<", v(n.this), v(n.expression)),
+        exp.LTE: lambda n, v: compare("<=", v(n.this), v(n.expression)),
+        exp.GT: lambda n, v: compare(">", v(n.this), v(n.expression)),
+        exp.GTE: lambda n, v: compare(">=", v(n.this), v(n.expression)),
         exp.NullSafeEQ: lambda n, v: v(n.this).identical_to(v(n.expression)),
         exp.NullSafeNEQ: lambda n, v: ~v(n.this).identical_to(v(n.expression)),
-        exp.Is: _is,
-        exp.In: _in,
+        exp.Is: is_state,
+        exp.In: contained,
         exp.Between: lambda n, v: (
-            _compare(">=", v(n.this), v(n.args["low"])) & _compare("<=", v(n.this), v(n.args["high"]))
+            compare(">=", v(n.this), v(n.args["low"])) & compare("<=", v(n.this), v(n.args["high"]))
         ),
-        exp.Case: _case,
+        exp.Case: case,
         exp.If: lambda n, v: v(n.this).ifelse(
             v(n.args["true"]), v(n.args["false"]) if n.args.get("false") else ibis.null()
         ),
@@ -181,26 +196,26 @@ def _arithmetic() -> dict[type[Any], _Translation]:
     from sqlglot import exp
 
     return {
-        exp.Add: lambda n, v: _wide(v(n.this)) + _wide(v(n.expression)),
-        exp.Sub: lambda n, v: _subtract(v(n.this), v(n.expression)),
+        exp.Add: lambda n, v: wide(v(n.this)) + wide(v(n.expression)),
+        exp.Sub: lambda n, v: subtract(v(n.this), v(n.expression)),
         # Products of whole numbers overflow where products of floats do not.
-        exp.Mul: lambda n, v: _floating(v(n.this)) * _floating(v(n.expression)),
-        exp.Div: lambda n, v: _floating(v(n.this)) / _floating(v(n.expression)).nullif(0.0),
-        exp.IntDiv: lambda n, v: _rounded(_floating(v(n.this)) / _floating(v(n.expression)).nullif(0.0)).floor(),
-        exp.Mod: lambda n, v: _wide(v(n.this)) % _wide(v(n.expression)).nullif(0),
-        exp.Pow: lambda n, v: _floating(v(n.this)) ** _floating(v(n.expression)),
-        exp.Neg: lambda n, v: -_wide(v(n.this)),
-        exp.Abs: lambda n, v: _wide(v(n.this)).abs(),
-        exp.Floor: lambda n, v: _rounded(v(n.this)).floor(),
-        exp.Ceil: lambda n, v: _rounded(v(n.this)).ceil(),
+        exp.Mul: lambda n, v: floating(v(n.this)) * floating(v(n.expression)),
+        exp.Div: lambda n, v: floating(v(n.this)) / floating(v(n.expression)).nullif(0.0),
+        exp.IntDiv: lambda n, v: roundable(floating(v(n.this)) / floating(v(n.expression)).nullif(0.0)).floor(),
+        exp.Mod: lambda n, v: wide(v(n.this)) % wide(v(n.expression)).nullif(0),
+        exp.Pow: lambda n, v: floating(v(n.this)) ** floating(v(n.expression)),
+        exp.Neg: lambda n, v: -wide(v(n.this)),
+        exp.Abs: lambda n, v: wide(v(n.this)).abs(),
+        exp.Floor: lambda n, v: roundable(v(n.this)).floor(),
+        exp.Ceil: lambda n, v: roundable(v(n.this)).ceil(),
         exp.Round: lambda n, v: (
-            v(n.this).round(v(n.args["decimals"])) if n.args.get("decimals") else _rounded(v(n.this)).round()
+            v(n.this).round(v(n.args["decimals"])) if n.args.get("decimals") else roundable(v(n.this)).round()
         ),
         exp.IsNan: lambda n, v: v(n.this).isnan(),
         exp.Greatest: lambda n, v: ibis.greatest(v(n.this), *(v(item) for item in n.expressions)),
         exp.Least: lambda n, v: ibis.least(v(n.this), *(v(item) for item in n.expressions)),
-        exp.Cast: _cast,
-        exp.TryCast: _cast,
+        exp.Cast: cast,
+        exp.TryCast: cast,
     }
 
 
@@ -208,9 +223,9 @@ def _text_functions() -> dict[type[Any], _Translation]:
     from sqlglot import exp
 
     return {
-        exp.Like: lambda n, v: v(n.this).like(_constant(n.expression)),
-        exp.ILike: lambda n, v: v(n.this).ilike(_constant(n.expression)),
-        exp.RegexpLike: lambda n, v: v(n.this).re_search(_constant(n.expression)),
+        exp.Like: lambda n, v: v(n.this).like(constant(n.expression)),
+        exp.ILike: lambda n, v: v(n.this).ilike(constant(n.expression)),
+        exp.RegexpLike: lambda n, v: v(n.this).re_search(constant(n.expression)),
         exp.StartsWith: lambda n, v: v(n.this).startswith(v(n.expression)),
         exp.EndsWith: lambda n, v: v(n.this).endswith(v(n.expression)),
         exp.Contains: lambda n, v: v(n.this).contains(v(n.expression)),
@@ -218,7 +233,7 @@ def _text_functions() -> dict[type[Any], _Translation]:
         exp.Lower: lambda n, v: v(n.this).lower(),
         exp.Upper: lambda n, v: v(n.this).upper(),
         exp.Trim: lambda n, v: v(n.this).strip(),
-        exp.Substring: _substring,
+        exp.Substring: substring,
         exp.DPipe: lambda n, v: v(n.this).cast("string") + v(n.expression).cast("string"),
     }
 
@@ -233,8 +248,8 @@ def _time_functions() -> dict[type[Any], _Translation]:
     return {
         exp.CurrentDate: lambda *_: ibis.today(),
         exp.CurrentTimestamp: lambda *_: ibis.now(),
-        exp.Interval: _interval,
-        exp.Extract: _extract,
+        exp.Interval: interval,
+        exp.Extract: extract,
         exp.Year: part("year"),
         exp.Month: part("month"),
         exp.Day: part("day"),
@@ -243,164 +258,3 @@ def _time_functions() -> dict[type[Any], _Translation]:
         exp.Second: part("second"),
         exp.DayOfWeek: lambda n, v: (v(n.this).day_of_week.index() + 1) % 7,
     }
-
-
-def _literal(node: Any) -> Any:
-    import ibis
-
-    if node.is_string:
-        return ibis.literal(node.this)
-    number = float(node.this)
-    return ibis.literal(int(node.this) if str(node.this).isdigit() and abs(number) < 2**63 else number)
-
-
-def _constant(node: Any) -> str:
-    """Return a text that stands in the expression itself, as patterns must."""
-    from sqlglot import exp
-
-    if not (isinstance(node, exp.Literal) and node.is_string):
-        raise TypeError("the pattern must be a text in single quotes")
-    return str(node.this)
-
-
-def _compare(operator: str, left: Any, right: Any) -> Any:
-    """Compare two values; a text constant beside a date or time is read as one, other mixtures are refused."""
-    import operator as operators
-
-    left, right = _as_time(left, right), _as_time(right, left)
-    if left.type().is_interval() and right.type().is_interval():
-        left, right = _in_seconds(left), _in_seconds(right)
-    families = {_comparable(left), _comparable(right)} - {"null"}
-    if len(families) > 1:
-        raise TypeError(f"{left.type()} is compared with {right.type()}")
-    functions = {"==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-    return getattr(operators, functions[operator])(left, right)
-
-
-def _comparable(value: Any) -> str:
-    dtype = value.type()
-    if dtype.is_timestamp() or dtype.is_date():
-        return "time"
-    return "number" if dtype.is_numeric() and not dtype.is_boolean() else type(dtype).__name__.lower()
-
-
-def _as_time(value: Any, beside: Any) -> Any:
-    import ibis
-    import ibis.expr.operations as ops
-
-    operation, dtype = value.op(), beside.type()
-    if not isinstance(operation, ops.Literal) or not isinstance(operation.value, str):
-        return value
-    if dtype.is_timestamp():
-        return ibis.literal(operation.value, type=dtype)
-    return ibis.literal(operation.value, type=dtype) if dtype.is_date() or dtype.is_time() else value
-
-
-def _in_seconds(value: Any) -> Any:
-    """Give an interval that stands in the expression the unit that differences of timestamps have."""
-    import ibis
-    import ibis.expr.operations as ops
-
-    seconds = {"s": 1, "m": 60, "h": 3600, "D": 86_400, "W": 604_800}
-    unit = value.type().unit.short
-    if not isinstance(value.op(), ops.Literal):
-        return value
-    if unit not in seconds:
-        raise TypeError("an interval of months or years has no fixed length: use days")
-    return ibis.interval(int(value.op().value) * seconds[unit], unit="s")
-
-
-def _subtract(left: Any, right: Any) -> Any:
-    """Subtract; two dates give whole days, as in SQL."""
-    if left.type().is_date() and right.type().is_date():
-        return left.delta(right, unit="day")
-    return _wide(left) - _wide(right)
-
-
-def _wide(value: Any) -> Any:
-    """Widen whole numbers, so that their sums do not overflow."""
-    dtype = value.type()
-    return value.cast("int64") if dtype.is_integer() and dtype.nbytes < 8 else value
-
-
-def _rounded(value: Any) -> Any:
-    """Make null what does not fit a whole number, which rounding would fail on."""
-    import ibis
-
-    if not value.type().is_floating():
-        return value
-    return (value.abs() < 2.0**62).ifelse(value, ibis.null())
-
-
-def _floating(value: Any) -> Any:
-    return value.cast("float64") if value.type().is_numeric() else value
-
-
-def _is(node: Any, visit: Callable[[Any], Any]) -> Any:
-    from sqlglot import exp
-
-    value = visit(node.this)
-    if isinstance(node.expression, exp.Null):
-        return value.isnull()
-    if isinstance(node.expression, exp.Boolean):
-        return value.identical_to(bool(node.expression.this))
-    raise TypeError("IS takes NULL, TRUE or FALSE")
-
-
-def _in(node: Any, visit: Callable[[Any], Any]) -> Any:
-    if not node.expressions or node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
-        raise TypeError("IN takes a list of values in parentheses")
-    value = visit(node.this)
-    found = None
-    for item in node.expressions:
-        equal = _compare("==", value, visit(item))
-        found = equal if found is None else found | equal
-    return found
-
-
-def _case(node: Any, visit: Callable[[Any], Any]) -> Any:
-    import ibis
-
-    subject = visit(node.this) if node.this is not None else None
-    branches = []
-    for branch in node.args["ifs"]:
-        condition = visit(branch.this)
-        if subject is not None:
-            condition = _compare("==", subject, condition)
-        branches.append((condition, visit(branch.args["true"])))
-    default = node.args.get("default")
-    return ibis.cases(*branches, else_=visit(default) if default is not None else ibis.null())
-
-
-def _cast(node: Any, visit: Callable[[Any], Any]) -> Any:
-    """Cast; what does not convert is null instead of an error, since one bad cell must not stop the check."""
-    from ibis.backends.sql.datatypes import DuckDBType
-
-    dtype = DuckDBType.to_ibis(node.to)
-    if not (dtype.is_numeric() or dtype.is_string() or dtype.is_temporal()):
-        raise TypeError(f"CAST to {dtype} is not allowed")
-    return visit(node.this).try_cast(dtype)
-
-
-def _substring(node: Any, visit: Callable[[Any], Any]) -> Any:
-    length = node.args.get("length")
-    start = visit(node.args["start"]) - 1
-    return visit(node.this).substr(start, visit(length)) if length is not None else visit(node.this).substr(start)
-
-
-def _unit(node: Any) -> str:
-    unit = str(node.name).upper().removesuffix("S") if node is not None else ""
-    if unit not in _UNITS:
-        raise TypeError(f"no unit {unit!r}; allowed: {', '.join(_UNITS)}")
-    return unit
-
-
-def _extract(node: Any, visit: Callable[[Any], Any]) -> Any:
-    unit = _unit(node.this)
-    return getattr(visit(node.expression), "week_of_year" if unit == "WEEK" else unit.lower())()
-
-
-def _interval(node: Any, _: Callable[[Any], Any]) -> Any:
-    import ibis
-
-    return ibis.interval(int(node.this.name), unit=_UNITS[_unit(node.args.get("unit"))])
