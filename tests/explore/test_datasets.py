@@ -210,7 +210,7 @@ def test_the_first_look_counts_and_previews_with_personal_values_masked():
     assert [column.nulls for column in info.columns] == [0, 0, 0, 4]
     assert len(info.preview) == 5
     sent = render(info, action="basic_info", uri="refinery://results/1")
-    assert sent.bounded["preview"][1] == {"id": 1, "email": "u***@example.com", "phone": "***01"}
+    assert sent.bounded["preview"][1] == {"id": 1, "email": "u***@example.com", "phone": "***01", "note": None}
     assert len(info.preview[0]["note"]) == 80
     assert "user1@" not in sent.text
     assert "2053258101" not in sent.text

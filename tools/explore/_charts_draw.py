@@ -220,7 +220,7 @@ def _stacked(values: list[Json], order: list[str]) -> dict[tuple[Any, Any], int]
     """Put the parts of each bin upon another, and return the height of each bin."""
     totals: dict[tuple[Any, Any], int] = {}
     rank = {name: index for index, name in enumerate(order)}
-    for row in sorted(values, key=lambda row: rank.get(row.get("c"), 0)):
+    for row in sorted(values, key=lambda row: rank.get(row.get("c", ""), 0)):
         place = row["x"], row["x2"]
         row["base"] = totals.get(place, 0)
         row["top"] = totals[place] = row["base"] + row["n"]

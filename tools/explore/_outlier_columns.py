@@ -119,7 +119,8 @@ def numbers_of(
     Raises:
         BadRequest: a column was named that holds no numbers.
     """
-    found, left_out = [], {}
+    found: list[Number] = []
+    left_out: dict[str, str] = {}
     names = dataset.require(columns)
     for name, profile in profile_columns(dataset, names).items():
         dtype = dataset.schema[name]
@@ -217,7 +218,8 @@ def _finite(column: Any) -> NDArray[np.float64]:
     import numpy as np
 
     values = np.asarray(column.drop_null().to_numpy(), dtype=float)
-    return values[np.isfinite(values)]
+    finite: NDArray[np.float64] = values[np.isfinite(values)]
+    return finite
 
 
 def _counts(table: ir.Table, fences: list[Fences | None]) -> dict[str, Any]:

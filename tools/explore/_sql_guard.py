@@ -75,7 +75,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise NotAllowed(f"{kinds[0]} is not allowed: queries only read. {ALLOWED}")
     serialised = parser.execute("SELECT json_serialize_sql(?)", [text]).fetchone()
     try:
-        parsed = json.loads(serialised[0]) if serialised else {"error": True}
+        parsed: dict[str, Any] = json.loads(serialised[0]) if serialised else {"error": True}
     except RecursionError:
         raise LimitExceeded("the query is nested too deeply; write it flatter") from None
     if parsed["error"] or len(parsed["statements"]) != 1:

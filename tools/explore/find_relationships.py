@@ -119,7 +119,8 @@ def _check_target(dataset: Dataset, target: str) -> None:
     profile = profile_columns(dataset, [target])[target]
     if profile.kind in {"constant", "empty", "other", "id"} and dataset.rows:
         raise BadRequest(
-            f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); name another target"
+            f"column {target!r} can't be explained by others: it is {profile.kind} ({profile.storage}); "
+            "name another target"
         )
 
 
@@ -131,7 +132,8 @@ def _compare(columns: list[Encoded], target: str | None) -> tuple[list[_Compared
     columns = [c for c in columns if c.numbers is None or np.isfinite(c.numbers).any()]
     numbers = [column for column in columns if column.numbers is not None]
     place = {column.name: index for index, column in enumerate(numbers)}
-    known = correlations(np.column_stack([c.numbers for c in numbers if c.numbers is not None])) if numbers else None
+    matrix = [column.numbers for column in numbers if column.numbers is not None]
+    known = correlations(np.column_stack(matrix)) if matrix else None
     if target is not None:
         aim = next((column for column in columns if column.name == target), None)
         chosen = [(column, aim) for column in columns if aim is not None and column is not aim]
