@@ -84,7 +84,7 @@ async def _catalogue(house: House) -> str:
 
 
 async def _optional(_: House) -> str:
-    missing = [f"PostgreSQL tables (pip install 'refinery-mcp[postgres]')"] if find_spec("psycopg") is None else []
+    missing = ["PostgreSQL tables (pip install 'refinery-mcp[postgres]')"] if find_spec("psycopg") is None else []
     return "all extras are installed" if not missing else "not installed: " + ", ".join(missing)
 
 

@@ -1,4 +1,4 @@
-"""Settings: `config.yaml` beside the package holds the defaults, a file of the user's and the environment override them."""
+"""Settings: `config.yaml` holds the defaults; a file of the user's and the environment override them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's

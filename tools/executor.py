@@ -104,7 +104,7 @@ class Executor:
             except RefineryError as error:
                 status = error.kind
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever is not named is ours: logged here, told as an incident
+            except Exception as error:
                 status = Defect.kind
                 raise self._defect(name, error) from error
             finally:

@@ -59,4 +59,4 @@ def _shape(node: dict[str, Any], depth: int) -> dict[str, Any]:
         items = _shape(node["items"], depth - 1)
         return {"type": "array", "items": items} if items else {"type": "array"}
     # A number that is not finite, and a field that does not apply, are null or absent on the wire.
-    return {"type": kind} if kind in {"object", "array", "boolean"} else {}
+    return {"type": kind} if kind in ("object", "array", "boolean") else {}

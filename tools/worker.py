@@ -34,12 +34,12 @@ def main() -> None:
         _send(answers, _answer(runtime, messages.get(), answers))
 
 
-def _answer(runtime: Runtime, message: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
-    def progress(done: float, total: float | None = None, text: str | None = None) -> None:
-        _send(answers, {"progress": [done, total, text]})
+def _answer(runtime: Runtime, call: dict[str, Any], answers: BinaryIO) -> dict[str, Any]:
+    def progress(done: float, total: float | None = None, message: str | None = None) -> None:
+        _send(answers, {"progress": [done, total, message]})
 
     try:
-        rendered = perform(runtime, Call.model_validate(message), progress)
+        rendered = perform(runtime, Call.model_validate(call), progress)
     except RefineryError as error:
         return {"error": error.kind, "message": str(error)}
     except Exception as error:  # noqa: BLE001 - the outermost boundary of the worker: the parent logs the trace

@@ -1,4 +1,4 @@
-"""The folder for all that Refinery keeps, closed to other users: results, snapshots, names, contracts, audit records."""
+"""The folder for all that Refinery keeps, closed to other users: results, snapshots, names, contracts, audit."""
 
 from __future__ import annotations
 

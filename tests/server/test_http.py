@@ -46,9 +46,7 @@ def test_execute_answers_with_the_result_and_the_time_it_took(served: Served) ->
         ([1], 400, "{task_id?, action, params}"),
     ],
 )
-def test_failures_have_a_status_and_say_what_to_mend(
-    served: Served, body: object, status: int, message: str
-) -> None:
+def test_failures_have_a_status_and_say_what_to_mend(served: Served, body: object, status: int, message: str) -> None:
     response = httpx.post(f"{served.address}/execute", json=body, timeout=60)
     answer = response.json()
     assert response.status_code == status
@@ -95,9 +93,7 @@ def test_allowed_hosts_and_origins_pass_and_browsers_are_told_so(http_server: St
     )
     headers = {"Host": "refinery.example", "Origin": "https://app.example"}
     assert httpx.get(f"{address}/health", headers=headers).status_code == 200
-    preflight = httpx.options(
-        f"{address}/execute", headers={**headers, "Access-Control-Request-Method": "POST"}
-    )
+    preflight = httpx.options(f"{address}/execute", headers={**headers, "Access-Control-Request-Method": "POST"})
     assert preflight.headers["access-control-allow-origin"] == "https://app.example"
 
 
@@ -112,9 +108,11 @@ async def test_with_a_token_only_its_bearers_are_served(http_server: Start) -> N
     allowed = {"Authorization": "Bearer hush"}
     assert httpx.post(f"{address}/execute", json=body, headers=allowed).status_code == 200
     assert httpx.get(f"{address}/health").status_code == 200
-    async with httpx.AsyncClient(headers=allowed, follow_redirects=True) as http:
-        async with Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client:
-            assert (await client.list_tools()).tools
+    async with (
+        httpx.AsyncClient(headers=allowed, follow_redirects=True) as http,
+        Client(streamable_http_client(f"{address}/mcp", http_client=http)) as client,
+    ):
+        assert (await client.list_tools()).tools
 
 
 def test_listening_beyond_this_machine_without_a_token_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

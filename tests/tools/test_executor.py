@@ -91,9 +91,7 @@ async def test_with_the_cache_off_every_call_computes(make_executor: Make) -> No
 
 async def test_a_killed_worker_costs_its_call_alone(make_executor: Make, tmp_path: Path) -> None:
     executor = make_executor(workers=2)
-    doomed = asyncio.create_task(
-        executor.run("sleep_and_touch", {"seconds": 30, "file": str(tmp_path / "doomed")}, ME)
-    )
+    doomed = asyncio.create_task(executor.run("sleep_and_touch", {"seconds": 30, "file": str(tmp_path / "doomed")}, ME))
     await _until((tmp_path / "doomed").exists)
     victim = int((tmp_path / "doomed").read_text().split()[0])
     beside = asyncio.create_task(executor.run("sleep_and_touch", {"seconds": 1, "file": str(tmp_path / "fine")}, ME))

@@ -267,3 +267,8 @@ def _seconds(document) -> float:
     start = time.process_time()
     mask(document)
     return time.process_time() - start
+
+
+def test_a_rule_about_a_personal_column_stays_a_rule() -> None:
+    rule = {"kind": "pattern", "columns": ["email"], "pattern": "^[^@]+@example[.]com$"}
+    assert mask(rule) == rule

@@ -1,1 +1,1 @@
-"""Explorations, one file each: every module without a leading underscore defines one action (or a few of one family)."""
+"""Explorations, one file each: every module without a leading underscore defines one action."""

@@ -57,7 +57,7 @@ def refuse() -> Said:
 @action("Print", pure=False)
 def print_noise() -> Said:
     """Print to standard output, as libraries do."""
-    print('{"result": "forged"}')
+    print('{"result": "forged"}')  # noqa: T201
     os.write(1, b"noise\n")
     return Said(said="quiet")
 
