@@ -39,17 +39,23 @@ class Audit:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._day, self._handle = "", -1
 
     def write(self, record: CallRecord) -> None:
         """Append a record; one write of one line, so that several processes may share the file."""
         day = time.strftime("%Y-%m-%d", time.gmtime(record.time))
-        file = self._workspace.folder("audit") / f"{day}.jsonl"
+        if day != self._day:
+            self.close()
+            file = self._workspace.folder("audit") / f"{day}.jsonl"
+            self._day, self._handle = day, os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         line = json.dumps(record.model_dump(exclude_none=True), separators=(",", ":")) + "\n"
-        handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(handle, line.encode())
-        finally:
-            os.close(handle)
+        os.write(self._handle, line.encode())
+
+    def close(self) -> None:
+        """Close the file; the next record opens it again."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._day, self._handle = "", -1
 
 
 def record_of(

@@ -14,7 +14,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -38,7 +38,7 @@ class Traits:
         title: the name for people.
         pure: the same arguments over the same data give the same answer, so that it may be kept.
         read_only, idempotent, destructive: MCP's hints of the same names.
-        where: `worker` for what computes, `process` for lists and lookups.
+        where: `worker` for what computes; `process` for lookups of some milliseconds, during which the server waits.
         version: raised when the answer of a pure action changes, so that kept answers are not used.
     """
 
@@ -234,6 +234,7 @@ def _collect(package: ModuleType) -> Iterator[Action]:
             yield action_of(function)
 
 
+@cache
 def action_of(function: Callable[..., Any]) -> Action:
     """Return the action that a marked function defines; its group is the package that the function lives in."""
     return Action(function, getattr(function, _MARK), function.__module__.split(".")[-2])

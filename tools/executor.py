@@ -140,7 +140,8 @@ class Executor:
             return kept
         call = Call.of(action, dict(arguments), caller, key)
         if action.traits.where == "process":
-            rendered = await asyncio.to_thread(perform, self.runtime, call, progress)
+            # In the loop itself: a hop to a thread would cost more than a lookup does.
+            rendered = perform(self.runtime, call, progress)
             result, text, image = rendered.bounded, rendered.text, rendered.image
         else:
             answer = await self.pool.run(call.model_dump(), progress, seconds=self.limits.seconds)
@@ -220,6 +221,7 @@ class Executor:
     async def close(self) -> None:
         """End the workers."""
         await self.pool.close()
+        self._audit.close()
 
 
 class WorkerDefect(Exception):

@@ -144,7 +144,7 @@ def test_a_summary_of_a_file_is_the_same_twice(large_file: Path) -> None:
     moments = {"mean", "std", "skew", "kurtosis"}
     for one, other in zip(first.columns, again.columns, strict=True):
         assert one.model_dump(exclude=moments) == other.model_dump(exclude=moments)
-        assert one.mean == pytest.approx(other.mean, rel=1e-13)
+        assert one.mean == other.mean or one.mean == pytest.approx(other.mean, rel=1e-13)
     assert "99 % confidence" in first.methods["quantiles"]
 
 

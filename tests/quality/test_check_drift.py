@@ -365,3 +365,16 @@ def test_a_large_table_is_sampled_and_says_so(table: Tables) -> None:
     assert "sample" in result.scanned.method
     # For a normal column moved by d standard deviations the distance is 2Φ(d/2) - 1.
     assert column(result, "x").statistic == pytest.approx(2 * stats.norm.cdf(0.1) - 1, abs=0.01)
+
+
+def test_dates_written_as_text_in_several_ways_move_by_nature() -> None:
+    import pandas as pd
+
+    def month(number: int) -> pd.DataFrame:
+        days = pd.Series(pd.date_range(f"2026-{number:02}-01", periods=28).repeat(20))
+        written = days.dt.strftime("%Y-%m-%d").where(days.index % 10 > 0, days.dt.strftime("%d.%m.%Y"))
+        return pd.DataFrame({"invoiced": written})
+
+    result = check_drift(open_dataset(month(4)), open_dataset(month(5)))
+    assert result.drifted_columns == []
+    assert result.columns[0].kind == "datetime"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,13 +25,14 @@ PACKED_SUFFIXES = frozenset((".gz", ".zst", ".zstd"))
 
 @dataclass
 class Budget:
-    """Entries of folders that may still be looked at; `spent` tells that a search was cut short."""
+    """Entries of folders that may still be looked at, and until when; `spent` tells that a search was cut short."""
 
     left: int = MAX_ENTRIES
+    until: float = math.inf
 
     @property
     def spent(self) -> bool:
-        return self.left <= 0
+        return self.left <= 0 or time.monotonic() > self.until
 
 
 def has_magic(text: str) -> bool:
@@ -92,7 +95,7 @@ def _entries(
     files, folders = [], []
     try:
         with os.scandir(folder) as entries:
-            for entry in islice(entries, max(budget.left, 0)):
+            for entry in islice(entries, 0 if budget.spent else budget.left):
                 budget.left -= 1
                 if entry.name.startswith(".") and not hidden:
                     continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,6 +28,8 @@ _SQL = re.compile(
     r"(?i)^\s*\(?\s*(select|with|from|copy|attach|insert|update|delete|drop|create|pragma|install)\s|\w\s*\(|;"
 )
 _SUGGESTED = 2_000
+# A listing is made in the server itself, where everybody else waits for it.
+_LISTING_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class Opener:
 
     def files(self, limit: int) -> tuple[list[str], bool]:
         """List files under the roots that look like tables, relative to their root, and tell whether there are more."""
-        budget = Budget(MAX_ENTRIES // 10)
+        budget = Budget(MAX_ENTRIES // 10, time.monotonic() + _LISTING_SECONDS)
         found: list[str] = []
         for name in self._names_of_files(budget):
             if len(found) == limit:

@@ -69,7 +69,9 @@ class Encoding:
 def encode(dataset: Dataset, target: str | None) -> Encoding:
     """Read the columns that can be related to others; in wide tables as many as can be compared with each other."""
     profiles = profile_columns(dataset)
-    left_out: dict[str, str] = {name: p.kind for name, p in profiles.items() if not _usable(dataset, p) and name != target}
+    left_out: dict[str, str] = {
+        name: p.kind for name, p in profiles.items() if not _usable(dataset, p) and name != target
+    }
     names = [name for name in dataset.columns if name not in left_out]
     numeric = {name for name in names if _numeric(dataset, profiles[name])}
     names, notes = (names, []) if target is not None else _narrowed(names, numeric, profiles)

@@ -43,7 +43,8 @@ class Correlations:
         """Return the better of Pearson's r and Spearman's rho; a few extreme rows do not make a relation."""
         r, rho, calm = (float(m[left, right]) for m in (self.pearson, self.spearman, self.calm))
         rows = int(self.rows[left, right])
-        trusted = r if abs(r) <= abs(calm) + 0.15 or abs(r) <= abs(rho) + 0.15 else calm
+        apart = abs(r - calm) > 0.15 and abs(r - rho) > 0.15
+        trusted = calm if apart and (abs(r) > abs(calm) or r * calm < 0) else r
         if abs(trusted) >= abs(rho) - 0.02:
             measure, value = "pearson", trusted
         else:

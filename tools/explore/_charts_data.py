@@ -107,7 +107,10 @@ def bins(drawn: Span, wanted: int, *, whole: bool = False) -> Bins:
     if whole:
         step = max(1.0, math.ceil(step))
     start = math.floor(drawn.low / step) * step
-    return Bins(start, step, int((drawn.high - start) // step) + 1)
+    if start > drawn.low:
+        start -= step
+    # The same arithmetic as the engine's, or the greatest value might fall beyond the last bin.
+    return Bins(start, step, math.floor((drawn.high - start) / step) + 1)
 
 
 def time_unit(drawn: Span, wanted: int) -> tuple[str, str]:

@@ -160,12 +160,9 @@ def bar(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
     if not colours:
         body = _labelled(body, shown)
     head = f"Rows by {x.name}" if y is None else f"Mean of {y.name} by {x.name}"
-    facts = (
-        [f"{row['x']}: {row[shown]:,}" for row in sorted(values, key=lambda row: -row[shown])[:6]]
-        if not colours
-        else []
-    )
-    return Plot(head, body, values, total, notes, ["; ".join(facts)] if facts else [])
+    largest = [] if colours else sorted(values, key=lambda row: -row[shown])[:6]
+    facts = ["; ".join(f"{row['x']}: {row[shown]:,}" for row in largest)] if largest else []
+    return Plot(head, body, values, total, notes, facts)
 
 
 def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:

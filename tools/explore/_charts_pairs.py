@@ -10,7 +10,7 @@ from ..placeholders import PLACEHOLDERS, fold, is_placeholder
 from ._charts_axes import Axes, Axis
 from ._charts_data import Bins, bins, grouped, instant, moment, seconds, span, time_unit, within
 from ._charts_draw import COLOURS, Names, Plot, columns_of, paint, records
-from ._charts_spec import INK, Json, axis, calendar, label, number
+from ._charts_spec import INK, Json, axis, calendar, label, labels, number
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -152,7 +152,7 @@ def correlations(dataset: Dataset, axes: Axes) -> Plot | None:
     pairs = [(left, right) for index, left in enumerate(names) for right in names[:index]]
     expressions = {f"{left}\n{right}": _correlation(found[left].values, found[right].values) for left, right in pairs}
     computed = dataset.aggregate(expressions)
-    shown = {name: label(name)[:24] for name in names}
+    shown = dict(zip(names, labels(names, 24), strict=True))
     values = []
     for left, right in pairs:
         r = computed[f"{left}\n{right}"]
@@ -181,33 +181,49 @@ def correlations(dataset: Dataset, axes: Axes) -> Plot | None:
 
 def missing(dataset: Dataset, columns: list[str] | None = None) -> Plot:
     """Show where values are missing: the share of each column in blocks of rows from first to last."""
-    import ibis
-
     names = dataset.require(columns)
     if dataset.rows > _READ_WORDS:
         glance_at_columns(dataset, names)
-    absent = {f"c{index}": _absent(dataset, name) for index, name in enumerate(names)}
     size = max(1, -(-dataset.rows // _BLOCKS))
-    blocks: dict[int, Json] = {}
-    for start in range(0, len(absent), _AT_ONCE):
-        batch = list(absent)[start : start + _AT_ONCE]
-        table = dataset.table.select(**{key: absent[key].cast("int64") for key in batch}).mutate(
-            k=ibis.row_number() // size
-        )
-        for row in records(table.group_by("k").aggregate(**{key: table[key].sum() for key in batch})):
-            blocks.setdefault(row.pop("k"), {}).update(row)
-    totals = {key: sum(block[key] for block in blocks.values()) for key in absent}
-    order = sorted(absent, key=lambda key: -totals[key])
-    with_some = [key for key in order if totals[key]]
-    keys = (with_some or order)[:_MISSING]
-    titles = {key: label(names[int(key[1:])]) for key in keys}
-    shares = {key: f"{titles[key][:28]} {_percent(totals[key], dataset.rows)}" for key in keys}
+    blocks = _absent_by_block(dataset, names, size)
+    totals = {name: sum(block[name] for block in blocks.values()) for name in names}
+    order = sorted(names, key=lambda name: -totals[name])
+    with_some = [name for name in order if totals[name]]
+    drawn = (with_some or order)[:_MISSING]
+    titles = dict(zip(drawn, labels(drawn, 28), strict=True))
+    shares = {name: f"{titles[name]} {_percent(totals[name], dataset.rows)}" for name in drawn}
     edges = {place: (place * size, min((place + 1) * size, dataset.rows)) for place in sorted(blocks)}
     values = [
-        {"x": low, "x2": high, "y": shares[key], "n": number(blocks[place][key] / (high - low))}
+        {"x": low, "x2": high, "y": shares[name], "n": number(blocks[place][name] / (high - low))}
         for place, (low, high) in edges.items()
-        for key in keys
+        for name in drawn
     ]
+    whole = len(names) - len(with_some)
+    notes = [
+        f"{whole:,} of {len(names):,} columns have nothing missing",
+        "blanks and words such as N/A count as missing",
+    ]
+    if len(with_some) > _MISSING:
+        notes.append(f"the {_MISSING} columns with most missing are drawn")
+    facts = ["missing: " + "; ".join(shares[name] for name in with_some[:8])] if with_some else ["nothing is missing"]
+    return Plot("Missing values", _missing_body(list(shares.values())), values, dataset.rows, notes, facts)
+
+
+def _absent_by_block(dataset: Dataset, names: list[str], size: int) -> dict[int, dict[str, int]]:
+    """Count missing values by column in blocks of so many rows."""
+    import ibis
+
+    blocks: dict[int, dict[str, int]] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        keyed = {f"c{index}": name for index, name in enumerate(names[start : start + _AT_ONCE])}
+        absent = {key: _absent(dataset, name).cast("int64") for key, name in keyed.items()}
+        table = dataset.table.select(**absent).mutate(k=ibis.row_number() // size)
+        for row in records(table.group_by("k").aggregate(**{key: table[key].sum() for key in keyed})):
+            blocks.setdefault(row["k"], {}).update({name: row[key] for key, name in keyed.items()})
+    return blocks
+
+
+def _missing_body(order: list[str]) -> Json:
     across = axis(
         "x",
         "quantitative",
@@ -216,25 +232,16 @@ def missing(dataset: Dataset, columns: list[str] | None = None) -> Plot:
         axis={"format": ",d", "grid": False},
     )
     shade = {"range": ["#f2f4f7", "#b34700"], "domain": [0, 1], "interpolate": "rgb"}
-    body: Json = {
+    return {
         "mark": {"type": "rect"},
         "height": {"step": 22},
         "encoding": {
             "x": across,
             "x2": {"field": "x2"},
-            "y": axis("y", "nominal", None, sort=[shares[key] for key in keys], axis={"labelLimit": 260}),
+            "y": axis("y", "nominal", None, sort=order, axis={"labelLimit": 260}),
             "color": axis("n", "quantitative", "missing", scale=shade, legend={"format": ".0%"}),
         },
     }
-    whole = len(names) - len(with_some)
-    notes = [
-        f"{whole:,} of {len(names):,} columns have nothing missing",
-        "blanks and words such as N/A count as missing",
-    ]
-    if len(with_some) > _MISSING:
-        notes.append(f"the {_MISSING} columns with most missing are drawn")
-    facts = ["missing: " + "; ".join(shares[key] for key in with_some[:8])] if with_some else ["nothing is missing"]
-    return Plot("Missing values", body, values, dataset.rows, notes, facts)
 
 
 def _absent(dataset: Dataset, name: str) -> ir.BooleanValue:

@@ -21,11 +21,56 @@ _LABEL = 60
 
 Json = dict[str, Any]
 
+_CONFIG: Json = {
+    "background": "white",
+    "padding": 14,
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "title": {
+        "anchor": "start",
+        "fontSize": 17,
+        "color": INK,
+        "subtitleColor": GREY,
+        "subtitleFontSize": 12.5,
+        "offset": 12,
+    },
+    "axis": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 13,
+        "titleFontWeight": "normal",
+        "gridColor": "#e6e8eb",
+        "domainColor": "#8c959f",
+        "tickColor": "#8c959f",
+        "labelLimit": 190,
+        "titlePadding": 8,
+    },
+    "legend": {
+        "labelColor": INK,
+        "titleColor": INK,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "labelLimit": 150,
+    },
+    "text": {"color": INK},
+}
+
 
 def label(text: Any) -> str:
     """Return text from a cell or a column's name on one line of bounded length."""
     flat = " ".join(str(text).split()) or "(blank)"
     return flat if len(flat) <= _LABEL else flat[: _LABEL - 1] + "…"
+
+
+def labels(names: list[str], width: int) -> list[str]:
+    """Return short labels of names, numbered where cutting made them equal."""
+    found: list[str] = []
+    for name in names:
+        text = label(name)
+        text = text if len(text) <= width else text[: width - 1] + "…"
+        found.append(text if text not in found else f"{text} #{len(found) + 1}")
+    return found
 
 
 def number(value: float | int | None) -> float | int | None:
@@ -72,40 +117,7 @@ def specification(body: Json, values: list[Json], *, title: str, subtitle: list[
         "width": WIDTH,
         "height": HEIGHT,
         **body,
-        "config": {
-            "background": "white",
-            "padding": 14,
-            "font": "sans-serif",
-            "view": {"stroke": None},
-            "title": {
-                "anchor": "start",
-                "fontSize": 17,
-                "color": INK,
-                "subtitleColor": GREY,
-                "subtitleFontSize": 12.5,
-                "offset": 12,
-            },
-            "axis": {
-                "labelColor": INK,
-                "titleColor": INK,
-                "labelFontSize": 12,
-                "titleFontSize": 13,
-                "titleFontWeight": "normal",
-                "gridColor": "#e6e8eb",
-                "domainColor": "#8c959f",
-                "tickColor": "#8c959f",
-                "labelLimit": 190,
-                "titlePadding": 8,
-            },
-            "legend": {
-                "labelColor": INK,
-                "titleColor": INK,
-                "labelFontSize": 12,
-                "titleFontSize": 12,
-                "labelLimit": 150,
-            },
-            "text": {"color": INK},
-        },
+        "config": _CONFIG,
     }
 
 

@@ -120,7 +120,8 @@ class Numbers:
         mean = math.fsum(values * counts) / self.rows
         with np.errstate(over="ignore", invalid="ignore"):
             about = values - mean
-            sums = [float(np.dot(about**power, counts)) for power in (1, 2, 3, 4)]
+            square = about * about
+            sums = [float(np.dot(power, counts)) for power in (about, square, square * about, square * square)]
         return PowerSums(self.rows, mean, *sums)
 
 

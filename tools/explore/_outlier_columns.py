@@ -44,7 +44,7 @@ _LABELS = frozenset(
         "sku",
     )
 )
-_DETAILED = 20
+_DETAILED, _SEARCHED = 20, 300
 # In interquartile ranges beyond the quartile. In ten million normal values the greatest lies at some 3.4.
 _WORTH_TELLING, _MEDIUM, _HIGH = 4.0, 5.5, 10.0
 
@@ -151,7 +151,10 @@ def column_outliers(dataset: Dataset, numbers: list[Number], method: Method) -> 
         _judged(number, fence, dict(counts), index, dataset.rows)
         for index, (number, fence) in enumerate(zip(numbers, fences, strict=True))
     ]
-    order = sorted(range(len(judged)), key=lambda place: (-(judged[place].distance or 0), -judged[place].outliers))
+    order = sorted(
+        range(len(judged)),
+        key=lambda place: (judged[place].tail, -(judged[place].distance or 0), -judged[place].outliers),
+    )
     for place in order[:_DETAILED]:
         fence = fences[place]
         if fence is not None and judged[place].outliers:
@@ -214,6 +217,13 @@ def _coded(profile: ColumnProfile) -> bool:
     return profile.kind == "id" or (bool(words) and words[-1] in _LABELS)
 
 
+def id_column(dataset: Dataset) -> str | None:
+    """Return the first column that names rows; a very wide table is not searched for one."""
+    if len(dataset.columns) > _SEARCHED:
+        return None
+    return next((name for name, profile in profile_columns(dataset).items() if profile.kind == "id"), None)
+
+
 def _finite(column: Any) -> NDArray[np.float64]:
     import numpy as np
 
@@ -246,14 +256,8 @@ def _judged(number: Number, fence: Fences | None, counts: dict[str, Any], index:
     least, greatest = counts[f"least {index}"], counts[f"greatest {index}"]
     if fence is None:
         note = "too few different values to judge" if least is not None else "no values"
-        return OutlierColumn(
-            column=number.name,
-            outliers=0,
-            fraction=0.0,
-            least=number.say(least),
-            greatest=number.say(greatest),
-            note=note,
-        )
+        ends = {"least": number.say(least), "greatest": number.say(greatest)}
+        return OutlierColumn(column=number.name, outliers=0, fraction=0.0, note=note, **ends)
     below, above = int(counts[f"below {index}"] or 0), int(counts[f"above {index}"] or 0)
     notes = []
     if fence.apart is not None:
@@ -261,13 +265,13 @@ def _judged(number: Number, fence: Fences | None, counts: dict[str, Any], index:
     if fence.logarithmic:
         notes.append("skewed, so judged by ratios")
     far = int(counts[f"far {index}"] or 0)
-    ends = [value for value, count in ((least, below), (greatest, above)) if count]
+    beyond = [value for value, count in ((least, below), (greatest, above)) if count]
     # Among positive values zero and less have no ratio to the others: a surprise, but no order of magnitude.
     distance = max(
-        (min(d, 1e6) if math.isfinite(d := fence.distance(value)) else _MEDIUM for value in ends), default=0.0
+        (min(d, 1e6) if math.isfinite(d := fence.distance(value)) else _MEDIUM for value in beyond), default=0.0
     )
     # Densities fall along a tail: where more lie far out than between the fences, those are a group of their own.
-    tail = bool(ends) and not any(fence.beyond_tail(value) for value in ends) and far <= below + above - far
+    tail = bool(beyond) and not any(fence.beyond_tail(value) for value in beyond) and far <= below + above - far
     if tail and far:
         notes.append("a long tail")
     return OutlierColumn(
@@ -292,11 +296,7 @@ def _examples(dataset: Dataset, number: Number, fence: Fences) -> list[OutlierVa
     """Return the farthest values with their rows."""
     import ibis
 
-    key = (
-        next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None)
-        if len(dataset.columns) <= 300
-        else None
-    )
+    key = id_column(dataset)
     chosen = {"row": ibis.row_number() + 1, "value": number.read(dataset.table)} | (
         {"id": dataset.table[key]} if key else {}
     )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..columns import profile_columns
-from ..data.dataset import Dataset
+from ..data.dataset import Dataset, Sample
 from ..results import Model, Scanned
-from ._outlier_columns import Number
+from ._outlier_columns import Number, id_column
 from ._outlier_fences import ENOUGH, find_fences
 
 if TYPE_CHECKING:
@@ -54,19 +53,10 @@ def row_outliers(
     dataset: Dataset, numbers: list[Number], method: RowMethod, contamination: float
 ) -> tuple[list[OutlierRow], Scanned]:
     """Return the rows that stand out, the strangest first, at most the share `contamination` of those looked at."""
-    import ibis
     import numpy as np
 
     numbers = numbers[:_COLUMNS]
-    key = (
-        next((name for name, p in profile_columns(dataset).items() if p.kind == "id"), None)
-        if len(dataset.columns) <= 300
-        else None
-    )
-    chosen: dict[str, Any] = {f"v{index}": number.read(dataset.table) for index, number in enumerate(numbers)}
-    chosen |= {"row": ibis.row_number() + 1} | ({"id": dataset.table[key]} if key else {})
-    size = max(1_000, min(_ROWS[method], _CELLS[method] // max(1, len(numbers))))
-    sample = Dataset(name=dataset.name, table=dataset.table.select(**chosen)).sample(size)
+    sample = _numbered_sample(dataset, numbers, method)
     if sample.arrow.num_rows < ENOUGH or not numbers:
         return [], sample.scanned
     values = np.column_stack(
@@ -79,7 +69,7 @@ def row_outliers(
     places = _standing_out(scores, contamination, _LEAST[method])
     residuals = _given_others(scaled)
     rows = sample.arrow.column("row").to_pylist()
-    ids = sample.arrow.column("id").to_pylist() if key else None
+    ids = sample.arrow.column("id").to_pylist() if "id" in sample.arrow.column_names else None
     medians = np.nanmedian(values[:, kept], axis=0)
     found = []
     for place in places:
@@ -95,6 +85,16 @@ def row_outliers(
             )
         )
     return found, sample.scanned
+
+
+def _numbered_sample(dataset: Dataset, numbers: list[Number], method: RowMethod) -> Sample:
+    import ibis
+
+    key = id_column(dataset)
+    chosen: dict[str, Any] = {f"v{index}": number.read(dataset.table) for index, number in enumerate(numbers)}
+    chosen |= {"row": ibis.row_number() + 1} | ({"id": dataset.table[key]} if key else {})
+    size = max(1_000, min(_ROWS[method], _CELLS[method] // max(1, len(numbers))))
+    return Dataset(name=dataset.name, table=dataset.table.select(**chosen)).sample(size)
 
 
 def _scaled(values: Array) -> tuple[Array, list[int]]:

@@ -35,7 +35,7 @@ Mechanism = Literal["random", "depends", "determined", "together", "unknown"]
 
 # Cramér's V from which on a column is said to tell of missingness; a smaller one changes nothing that is done about it.
 EFFECT = 0.1
-_SURE = 0.001
+_SURE = 0.0001
 # Above this, what is missing all but follows from the other column.
 _DETERMINED = 0.9
 _CORRELATED, _TOGETHER = 0.3, 0.95

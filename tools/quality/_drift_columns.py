@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..readings import reads_as_datetime
 from ._drift_statistics import CRAMER_THRESHOLD, TEXT_THRESHOLD, Shift, category_shift, numeric_shift
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TEXTS = 10_000
 DOCUMENTS = 3_000
 WORDS = 200
+_DATES_TRIED, _MOSTLY_DATES = 500, 0.7
 _KEY = re.compile(r"(?:^|[\W_])(?:id|uuid|guid|key|pk|no|nr|number|ref)$", re.IGNORECASE)
 _CAMEL_KEY = re.compile(r"[a-z](?:Id|ID|Key|No|Number)$")
 _PROFILES = {
@@ -75,6 +77,9 @@ def compare(name: str, kind: str, reference: Side, current: Side) -> Comparison:
         return _categorical("boolean", "z", reference, current)
     if kind == "datetime":
         return _datetime(reference, current)
+    if _written_dates(reference.values) and _written_dates(current.values):
+        note = "dates written as text in several ways: only missing values were compared"
+        return Comparison("datetime", note=note, moves_by_nature=True)
     told = _text_kind(name, reference.values)
     if told == "id":
         return _identifier()
@@ -159,6 +164,12 @@ def _text_kind(name: str, values: pa.ChunkedArray) -> str:
         # The more values, the smaller the share of different ones: a fifth of them is not enough to tell.
         unique = pc.count_distinct(values).as_py() / len(values)
     return "text" if unique > 0.5 or pc.mean(pc.utf8_length(some)).as_py() > 60 else "categorical"
+
+
+def _written_dates(values: pa.ChunkedArray) -> bool:
+    """Tell whether most of some texts are dates; reading made a date column of them only if all are alike."""
+    some = [text for text in _some(values, _DATES_TRIED).to_pylist() if text]
+    return bool(some) and sum(map(reads_as_datetime, some)) >= _MOSTLY_DATES * len(some)
 
 
 def _categorical(kind: str, test: str, reference: Side, current: Side) -> Comparison:

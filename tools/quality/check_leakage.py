@@ -130,7 +130,9 @@ def _draw(dataset: Dataset, target: str) -> tuple[int, Sample]:
     known = with_target.rows
     rare = counts[1]["n"]
     if len(counts) > 2 or known <= limit or rare * limit / known >= RARE_ROWS:
-        return known, _of(with_target.sample(limit, names), dataset)
+        # Drawing from the table itself is quicker than from a query over it.
+        source = dataset if known == dataset.rows else with_target
+        return known, _of(source.sample(limit, names), dataset)
     return known, _balanced(rows, target, counts, limit, names, dataset)
 
 
