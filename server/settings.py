@@ -41,6 +41,7 @@ class LimitSettings(_Section):
 
     seconds: float = Field(gt=0)
     memory_mb: int | None = Field(ge=256)
+    spill_mb: int = Field(ge=0)
 
 
 class PrivacySettings(_Section):

@@ -72,6 +72,7 @@ class House:
             max_file_mb=settings.data.max_file_mb,
             memory_mb=settings.limits.memory_mb or _share_of_memory(workers),
             threads=os.cpu_count() or 1,
+            spill_mb=settings.limits.spill_mb,
             mask_personal=settings.privacy.mask_personal,
         )
         return Executor(

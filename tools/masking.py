@@ -140,8 +140,8 @@ def _mask_record(record: dict[str, Any], inherited: Kind | None, learned: dict[s
     column, columns = record.get("column"), record.get("columns")
     if isinstance(column, str):
         kind = kind_of(column) or inherited
-    elif isinstance(columns, list) and columns and all(isinstance(name, str) for name in columns):
-        kinds = [kind_of(name) for name in columns]
+    elif names := _names(columns):
+        kinds = [kind_of(name) for name in names]
         kind = kinds[0] if None not in kinds else inherited
         kinds = kinds if len(kinds) > 1 and any(kinds) else None
     masked: dict[str, Any] = {}
@@ -162,6 +162,14 @@ def _mask_record(record: dict[str, Any], inherited: Kind | None, learned: dict[s
         plain = below is None and (item is None or isinstance(item, float | int))
         masked[name] = item if plain else _mask(item, below, learned)
     return masked
+
+
+def _names(columns: Any) -> list[str]:
+    """Return the names in a list of columns, given as texts or as records that are nothing but a name and a type."""
+    if not isinstance(columns, list):
+        return []
+    names = [item["name"] if isinstance(item, dict) and item.keys() == {"name", "type"} else item for item in columns]
+    return names if all(isinstance(name, str) for name in names) else []
 
 
 @lru_cache(maxsize=4096)

@@ -26,6 +26,7 @@ class RuntimeConfig(BaseModel):
     max_file_mb: int | None = None
     memory_mb: int = 4096
     threads: int = 1
+    spill_mb: int = 50_000
     mask_personal: bool = True
 
 
@@ -42,7 +43,7 @@ class Runtime:
             max_file_mb=config.max_file_mb,
         )
         # DuckDB gets a part of a worker's memory: the rest is for Arrow tables and fits.
-        self.engine = Engine(memory_mb=max(256, config.memory_mb * 6 // 10), threads=config.threads, spill=spill)
+        self.engine = Engine(memory_mb=max(256, config.memory_mb * 6 // 10), threads=config.threads, spill=spill, spill_mb=config.spill_mb)
         self._openers: dict[str, Opener] = {}
 
     def opener(self, tenant: str) -> Opener:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pyarrow as pa
 
-HASHES = 2**64
+_HASHES = 2**64
 # Further than any file has rows, so that seeds draw from different numbers.
 _STRIDE = 2**40
 _NUMBERED = "file_row_number"
@@ -30,8 +30,7 @@ def sample_rows(dataset: Dataset, rows: int, columns: Sequence[str], *, seed: in
     numbered = _numbered_rows(dataset) if dataset.rows > rows else None
     if numbered is None:
         return dataset.sample(rows, columns, seed=seed)
-    draws = engine_hash(numbered[_NUMBERED] + seed * _STRIDE)
-    chosen = numbered.filter(draws < int(HASHES * (rows / dataset.rows)))
+    chosen = numbered.filter(drawn(engine_hash(numbered[_NUMBERED] + seed * _STRIDE), rows / dataset.rows))
     arrow = chosen.select(*columns).to_pyarrow()
     return Sample(arrow, Scanned(rows=arrow.num_rows, of=dataset.rows, method=f"random sample, seed {seed}"))
 
@@ -51,6 +50,14 @@ def engine_hash(column: ir.Value) -> ir.IntegerValue:
     """Return DuckDB's 64-bit hash of each value; Ibis' own goes by way of bit strings, which is slow."""
     hashed: ir.IntegerValue = _hash_of(str(column.type()))(column)
     return hashed
+
+
+def drawn(hashes: ir.IntegerValue, share: float) -> ir.BooleanValue:
+    """Tell whether hashes are among the lowest, a share of all there can be."""
+    import ibis
+
+    chosen: ir.BooleanValue = hashes < ibis.literal(min(int(_HASHES * share), _HASHES - 1), "uint64")
+    return chosen
 
 
 def _numbered_rows(dataset: Dataset) -> ir.Table | None:

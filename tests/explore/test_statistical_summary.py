@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from refinery.tools.data import open_dataset
 from refinery.tools.errors import BadRequest
-from refinery.tools.explore._sketches import rank_error
+from refinery.tools.explore._sketches import count_distinct, rank_error, texts
 from refinery.tools.explore.statistical_summary import ColumnSummary, Summary, statistical_summary
 from scipy import stats
 
@@ -146,6 +146,24 @@ def test_a_summary_of_a_file_is_the_same_twice(large_file: Path) -> None:
         assert one.model_dump(exclude=moments) == other.model_dump(exclude=moments)
         assert one.mean == other.mean or one.mean == pytest.approx(other.mean, rel=1e-13)
     assert "99 % confidence" in first.methods["quantiles"]
+
+
+@pytest.mark.parametrize("guess", [10, 50_000, 75_000, 130_000, 10**9])
+def test_different_values_are_counted_closely_however_wrong_the_guess(large_file: Path, guess: int) -> None:
+    dataset = open_dataset(large_file)
+    assert count_distinct(dataset, "id", guess) == pytest.approx(ROWS, rel=0.03)
+    assert count_distinct(dataset, "whole", guess) == 12
+    assert texts(dataset, "text", guess).distinct == pytest.approx(225_000, rel=0.03)
+
+
+@pytest.mark.parametrize("rows", [100_001, 110_000, 150_000, 200_000])
+def test_tables_a_little_too_large_for_memory_are_sampled(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "table.parquet"
+    pq.write_table(pa.table({"x": np.arange(rows, dtype=float)}), path)
+    column = summary(path)["x"]
+    assert (column.mean, column.maximum) == ((rows - 1) / 2, rows - 1)
+    assert column.distinct == pytest.approx(rows, rel=0.03)
+    assert column.quantiles["0.5"] == pytest.approx(rows / 2, abs=0.01 * rows)
 
 
 def test_the_error_of_quantiles_is_that_of_dvoretzky_kiefer_and_wolfowitz() -> None:

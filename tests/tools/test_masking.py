@@ -272,3 +272,11 @@ def _seconds(document) -> float:
 def test_a_rule_about_a_personal_column_stays_a_rule() -> None:
     rule = {"kind": "pattern", "columns": ["email"], "pattern": "^[^@]+@example[.]com$"}
     assert mask(rule) == rule
+
+
+def test_rows_under_columns_given_as_records_are_masked_by_the_names() -> None:
+    result = {
+        "columns": [{"name": "phone", "type": "int64"}, {"name": "amount", "type": "int64"}],
+        "rows": [[2053258100, 2053258100]],
+    }
+    assert mask(result)["rows"] == [["***00", 2053258100]]

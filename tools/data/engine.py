@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Engine:
-    """Settings of the engine: `memory_mb` and `threads` (None: DuckDB's own), and where it may spill.
+    """Settings of the engine: `memory_mb` and `threads` (None: DuckDB's own), where it may spill, and how much.
 
     Without a spill folder larger work spills to the system's folder for temporary files.
     """
@@ -22,6 +22,7 @@ class Engine:
     memory_mb: int | None = None
     threads: int | None = None
     spill: Path | None = None
+    spill_mb: int = 50_000
 
     def connect(self) -> Backend:
         """Open a fresh in-memory DuckDB that neither fetches nor loads extensions, and knows times in UTC.
@@ -36,6 +37,7 @@ class Engine:
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
             "temp_directory": self._spill_folder(),
+            "max_temp_directory_size": f"{self.spill_mb}MB",
         }
         if self.memory_mb is not None:
             config["memory_limit"] = f"{self.memory_mb}MiB"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
-from ..sampling import HASHES, engine_hash
+from ..sampling import drawn, engine_hash
 from ._frequencies import Numbers, PowerSums, microseconds
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def count_distinct(dataset: Dataset, name: str, guess: int) -> int:
     while True:
         hashes = values.filter(values.value.notnull()).select(hashed=engine_hash(values.value))
         if share < 1:
-            hashes = hashes.filter(hashes.hashed < int(HASHES * share))
+            hashes = hashes.filter(drawn(hashes.hashed, share))
         kept = int(hashes.distinct().count().to_pyarrow().as_py())
         if share == 1 or kept >= _ENOUGH_KEPT:
             return round(kept / share)
@@ -152,7 +152,7 @@ def texts(dataset: Dataset, name: str, guess: int) -> Texts:
         )
     share = min(1.0, _KEPT / max(1, guess))
     hashed = engine_hash(column)
-    key = hashed if share == 1 else (hashed < int(HASHES * share)).ifelse(hashed, None)
+    key = hashed if share == 1 else drawn(hashed, share).ifelse(hashed, None)
     measured = dataset.table.select(key=key, length=column.length())
     groups = measured.group_by("key").aggregate(
         rows=measured.length.count(), low=measured.length.min(), high=measured.length.max(), total=measured.length.sum()

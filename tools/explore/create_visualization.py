@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ ChartType = Literal["histogram", "bar", "line", "scatter", "box", "heatmap", "de
 
 class Chart(Result):
     """A chart: what is drawn on which axis, the Vega-Lite `spec` with its data, and a `png` in base64."""
+
+    indivisible: ClassVar[tuple[str, ...]] = ("spec",)
 
     chart_type: ChartType
     x: str | None = None
