@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import os
+import socket
 import statistics
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
@@ -47,6 +49,36 @@ async def _call_seconds(client: Client, tool: str, arguments: dict[str, Any]) ->
     return time.perf_counter() - started
 
 
+async def _health_seconds(command: Command, workspace: str) -> float:
+    """Return the median time of GET /health over a kept connection."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "REFINERY_WORKSPACE": workspace}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, "--http", "--port", str(port), env=environment
+    )
+    times: list[float] = []
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            for attempt in range(600):
+                started = time.perf_counter()
+                try:
+                    (await client.get("/health")).raise_for_status()
+                except httpx.TransportError:
+                    if attempt == 599:
+                        raise
+                    await asyncio.sleep(0.05)
+                else:
+                    times.append(time.perf_counter() - started)
+                if len(times) == 100:
+                    break
+    finally:
+        process.terminate()
+        await process.wait()
+    return statistics.median(times)
+
+
 async def measure(rounds: int, calls: int) -> dict[str, float]:
     """Return the medians in seconds, their ratios, and tokens a tool."""
     with tempfile.TemporaryDirectory() as folder:
@@ -62,12 +94,14 @@ async def measure(rounds: int, calls: int) -> dict[str, float]:
             for _ in range(calls):
                 times["bare"].append(await _call_seconds(bare, "ping", {}))
                 times["refinery"].append(await _call_seconds(ours, "list_datasets", {}))
+        figures_of_health = await _health_seconds(refinery, folder)
     shown = [{"name": t.name, "description": t.description, "inputSchema": t.input_schema} for t in tools]
     figures = {
         "start, bare (s)": statistics.median(starts["bare"]),
         "start, refinery (s)": statistics.median(starts["refinery"]),
         "call, bare (s)": statistics.median(times["bare"]),
         "call, refinery (s)": statistics.median(times["refinery"]),
+        "GET /health (s, target 0.010)": figures_of_health,
         "tokens a tool": len(json.dumps(shown)) / 4 / len(tools),
         "tokens of output schemas a tool": len(json.dumps([t.output_schema for t in tools])) / 4 / len(tools),
     }

@@ -19,7 +19,7 @@ _WORTH_A_LOOK = re.compile(
     r"@|\+[1-9]|\d{14}|[A-Z]{2}\d\d ?[A-Z0-9]{4}|\d{3}[ /-]\d{3}|\d{3}\.\d{3}\.|\d{3}-\d\d-\d{4}|\d\)[ /-]?\d{3}"
 )
 
-_DOMAIN = re.compile(r"@((?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24})")
+_DOMAIN = re.compile(r"@((?:[\w-]{1,63}\.){1,40}[^\W\d_]{2,24})")
 _LOCAL = frozenset("._%+'-")
 _IBAN = re.compile(r"(?<![\w-])[A-Z]{2}\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![\w-])")
 _CARD = re.compile(r"(?<![\w.+-])(?:\d{4}([ -])\d{4}\1\d{4}\1\d{4}|3\d{3}([ -])\d{6}\2\d{5}|\d{14,16})(?![\w-]|\.\d)")
@@ -234,7 +234,7 @@ _SHAPES: dict[Kind, re.Pattern[str]] = {
     "id": re.compile(r"(?=(?:[^\d]*\d){5})[A-Za-z0-9][A-Za-z0-9 ./-]{4,16}[A-Za-z0-9]"),
     "account": re.compile(r"\d[\d -]{4,22}\d(?:\.0)?"),
     "iban": re.compile(r"[A-Za-z]{2}\d{2}[A-Za-z0-9 -]{8,36}"),
-    "email": re.compile(r"[^\s*]+(?:[@#]|\(at\)|\[at\])\S*"),
+    "email": re.compile(r"(?!\S*\*\*\*)\S+(?:[@#]|\(at\)|\[at\])\S*"),
 }
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T].*)?|\d\d?[./]\d\d?[./]\d{4}|\d+\.\d+")
 

@@ -248,16 +248,6 @@ def test_resolving_needs_no_engine():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def test_resolving_again_is_quick(opener, root):
-    (root / "large.csv").write_bytes(b"a\n" + b"1\n" * 4_000_000)
-    _age(root / "large.csv")
-    opener.resolve("large.csv")
-    start = time.process_time()
-    for _ in range(20):
-        opener.resolve("large.csv")
-    assert (time.process_time() - start) / 20 < 0.002
-
-
 # Fingerprints
 
 

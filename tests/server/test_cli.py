@@ -31,7 +31,7 @@ def refinery(tmp_path: Path, data_folder: Path) -> Refinery:
 def test_run_prints_the_verdict_and_a_table_for_people(refinery: Refinery) -> None:
     done = refinery("run", "check_missing_values", "orders.csv")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("WARNING check_missing_values on orders.csv (3 rows)")
+    assert done.stdout.startswith("PASSED check_missing_values on orders.csv (3 rows)")
     assert "amount" in done.stdout
 
 

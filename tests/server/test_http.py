@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,6 +10,7 @@ import httpx
 import pytest
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from refinery import VERSION
 from refinery.server.http_door import http_app
 from refinery.server.settings import load_settings
 from refinery.server.wiring import build, catalogue
@@ -55,16 +54,9 @@ def test_failures_have_a_status_and_say_what_to_mend(served: Served, body: objec
     assert answer["task_id"]
 
 
-def test_health_answers_within_ten_milliseconds(served: Served) -> None:
-    with httpx.Client(base_url=served.address) as client:
-        times = []
-        for _ in range(30):
-            started = time.perf_counter()
-            response = client.get("/health")
-            times.append(time.perf_counter() - started)
-    assert response.json()["status"] == "ok"
-    assert set(response.json()) == {"status", "version"}
-    assert statistics.median(times) < 0.01
+def test_health_answers_with_the_version(served: Served) -> None:
+    answer = httpx.get(f"{served.address}/health").json()
+    assert answer == {"status": "ok", "version": VERSION}
 
 
 def test_openapi_describes_execute_and_actions_lists_all(served: Served) -> None:

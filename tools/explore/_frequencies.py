@@ -136,6 +136,14 @@ class PowerSums:
     third: float
     fourth: float
 
+    def centre(self) -> float:
+        """Return a number near the mean of so few binary digits that distances from it are hardly ever rounded."""
+        spread = math.sqrt(self.second / self.rows) if self.rows else 0.0
+        if not spread or not math.isfinite(spread):
+            return self.mean
+        step = 2.0 ** (math.floor(math.log2(spread)) - 3)
+        return round(self.mean / step) * step
+
     def shape(self) -> dict[str, float | None]:
         """Return `mean`, `std` (of a sample), `skew` and excess `kurtosis` (of a population, as SciPy's default)."""
         if not self.rows:

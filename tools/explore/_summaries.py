@@ -250,7 +250,7 @@ class ManyValued:
 
     def _scalars(self, roles: Mapping[str, str], sampled: Mapping[str, Numbers]) -> dict[Any, Any]:
         of = {role: [name for name in roles if roles[name] == role] for role in ("number", "moment", "other")}
-        centres = {name: sampled[name].power_sums().mean for name in of["number"]}
+        centres = {name: sampled[name].power_sums().centre() for name in of["number"]}
         keys = [name for name in of["number"] if self._is_key(name)]
         values = scalars(self.dataset, centres, of["moment"], [], counted=of["other"], keys=keys)
         unbounded = {name: centre for name, centre in centres.items() if not _is_finite(values["second", name])}
