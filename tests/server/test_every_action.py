@@ -1,0 +1,86 @@
+"""Every action answers through a real client, over stdio and over HTTP, and the two answers are the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+from mcp.client.client import Client
+from refinery.server.wiring import catalogue
+
+if TYPE_CHECKING:
+    from conftest import Served
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+TABLE = "day,city,amount,returned\n" + "".join(
+    f"2026-0{1 + i % 2}-{1 + i % 28:02},{('Berlin', 'Paris', 'Rome')[i % 3]},{i * 7 % 50 + 0.5},{i % 5 == 0}\n"
+    for i in range(200)
+)
+
+# In this order: the names that one call makes are used by the next.
+CALLS: list[tuple[str, dict[str, Any]]] = [
+    ("load_dataset", {"source": "table.csv", "name": "table"}),
+    ("list_datasets", {}),
+    ("basic_info", {"dataset": "table"}),
+    ("infer_schema", {"dataset": "table"}),
+    ("statistical_summary", {"dataset": "table"}),
+    ("missing_data_analysis", {"dataset": "table"}),
+    ("detect_outliers", {"dataset": "table"}),
+    ("find_relationships", {"dataset": "table", "target": "returned"}),
+    ("create_visualization", {"dataset": "table", "chart_type": "histogram", "x": "amount"}),
+    ("query_dataset", {"dataset": "table", "sql": "SELECT city, count(*) AS n FROM dataset GROUP BY city"}),
+    ("check_schema_consistency", {"dataset": "table"}),
+    ("check_missing_values", {"dataset": "table"}),
+    ("check_distributions", {"dataset": "table", "numeric_rules": {"amount": {"min": 0, "max": 100}}}),
+    ("check_duplicates", {"dataset": "table", "id_columns": ["day", "city"]}),
+    ("check_leakage", {"dataset": "table", "target": "returned"}),
+    ("check_drift", {"reference": "table.csv", "current": "table"}),
+    ("suggest_rules", {"dataset": "table"}),
+    ("check_rules", {"dataset": "table", "rules": [{"kind": "not_null", "columns": ["city"]}]}),
+    ("quality_report", {"dataset": "table", "target": "returned"}),
+    ("delete_dataset", {"name": "table"}),
+]
+
+
+async def _answers(client: Client) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+    for name, arguments in CALLS:
+        result = await client.call_tool(name, arguments)
+        text = result.content[0].text
+        assert not result.is_error, f"{name}: {text}"
+        assert text.startswith((name, "PASSED ", "WARNING ", "FAILED ")), text
+        assert len(text) <= 2000, f"{name}: more than 500 tokens"
+        jsonschema.validate(result.structured_content, schemas[name])
+        json.dumps(result.structured_content, allow_nan=False)
+        if "scanned" in result.structured_content:
+            whole = json.loads((await client.read_resource(result.structured_content["uri"])).contents[0].text)
+            assert whole["dataset"] == result.structured_content["dataset"]
+            result.structured_content.pop("uri")
+        result.structured_content.pop("compared_with", None)  # tells when the name was given
+        answers[name] = result.structured_content
+    return answers
+
+
+def test_there_is_a_call_for_every_action() -> None:
+    assert sorted(name for name, _ in CALLS) == sorted(item.name for item in catalogue())
+
+
+async def test_every_action_answers_alike_over_stdio_and_http(
+    stdio: Connect, served: Served, data_folder: Path
+) -> None:
+    for folder in (served.folder, data_folder):
+        (folder / "table.csv").write_text(TABLE)
+    async with stdio() as client:
+        over_stdio = await _answers(client)
+    async with served.client() as client:
+        over_http = await _answers(client)
+    for name in over_stdio.keys() - {"load_dataset", "list_datasets", "basic_info", "delete_dataset"}:
+        assert over_http[name] == over_stdio[name], name
+    assert over_stdio["infer_schema"]["schema"]["city"] == "string"
+    assert over_stdio["quality_report"]["scanned"] == {"rows": 200, "of": 200, "method": "all"}
