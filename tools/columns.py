@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from .data.dataset import Dataset
 from .kinds import Facts, Kind, judge
 from .readings import reads_as_datetime, reads_as_number
-from .sampling import sample_rows
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
@@ -98,7 +97,7 @@ def glance_at_columns(dataset: Dataset, names: Sequence[str]) -> dict[str, Glanc
     fresh = [name for name in dict.fromkeys(names) if name not in known]
     if fresh:
         rows = max(2_000, min(SAMPLE_ROWS, SAMPLE_CELLS // len(fresh)))
-        arrow = sample_rows(dataset, rows, fresh).arrow
+        arrow = dataset.sample(rows, fresh).arrow
         for index, name in enumerate(fresh):
             known[name] = glance_of(dataset, name, arrow.column(index).combine_chunks())
     return {name: known[name] for name in names}

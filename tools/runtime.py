@@ -43,7 +43,12 @@ class Runtime:
             max_file_mb=config.max_file_mb,
         )
         # DuckDB gets a part of a worker's memory: the rest is for Arrow tables and fits.
-        self.engine = Engine(memory_mb=max(256, config.memory_mb * 6 // 10), threads=config.threads, spill=spill, spill_mb=config.spill_mb)
+        self.engine = Engine(
+            memory_mb=max(256, config.memory_mb * 6 // 10),
+            threads=config.threads,
+            spill=spill,
+            spill_mb=config.spill_mb,
+        )
         self._openers: dict[str, Opener] = {}
 
     def opener(self, tenant: str) -> Opener:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..columns import ColumnProfile, profile_columns
 from ..data.dataset import Dataset
 from ..results import Scanned
-from ..sampling import sample_rows
 from ._association_measures import binned
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def encode(dataset: Dataset, target: str | None) -> Encoding:
     numeric = {name for name in names if _numeric(dataset, profiles[name])}
     names, notes = (names, []) if target is not None else _narrowed(names, numeric, profiles)
     rows = max(2_000, min(_ROWS, _CELLS // max(1, len(names))))
-    sample = sample_rows(dataset, rows, names) if names else dataset.sample(rows)
+    sample = dataset.sample(rows, names or None)
     columns = [
         _encoded(name, sample.arrow.column(index).combine_chunks(), number=name in numeric)
         for index, name in enumerate(names)

@@ -12,7 +12,6 @@ from ..data.dataset import Dataset
 from ..errors import BadRequest
 from ..readings import name_words
 from ..results import Evidence, Finding, Model, Scanned, Severity
-from ..sampling import sample_rows
 from ._outlier_fences import Fences, Method, find_fences
 
 if TYPE_CHECKING:
@@ -171,7 +170,7 @@ def sample_numbers(dataset: Dataset, numbers: list[Number], rows: int) -> tuple[
     """Return the columns of some rows as numbers, called `v0`, `v1` …"""
     import ibis
 
-    sample = sample_rows(dataset, rows, [number.name for number in numbers])
+    sample = dataset.sample(rows, [number.name for number in numbers])
     return as_numbers(ibis.memtable(sample.arrow), numbers).to_pyarrow(), sample.scanned
 
 

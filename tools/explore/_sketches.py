@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
-from ..sampling import drawn, engine_hash
 from ._frequencies import Numbers, PowerSums, microseconds
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+_HASHES = 2**64
 # With this many values kept, a count of different values has a standard error of 0.5 %.
 _KEPT = 40_000
 _ENOUGH_KEPT = 10_000
@@ -195,3 +196,28 @@ def neighbours(firsts: npt.NDArray[Any], lasts: npt.NDArray[Any], most: int = 3)
     widths = firsts[1:] - lasts[:-1]
     order = np.argsort(-widths, kind="stable")[:most]
     return [(int(lasts[index]), int(firsts[index + 1])) for index in order if widths[index] > 0]
+
+
+@cache
+def _hash_of(dtype: str) -> Any:
+    import ibis
+
+    @ibis.udf.scalar.builtin(name="hash", signature=((dtype,), "uint64"))
+    def engine_hash(value):  # type: ignore[no-untyped-def]
+        """Return the engine's 64-bit hash."""
+
+    return engine_hash
+
+
+def engine_hash(column: ir.Value) -> ir.IntegerValue:
+    """Return DuckDB's 64-bit hash of each value; Ibis' own goes by way of bit strings, which is slow."""
+    hashed: ir.IntegerValue = _hash_of(str(column.type()))(column)
+    return hashed
+
+
+def drawn(hashes: ir.IntegerValue, share: float) -> ir.BooleanValue:
+    """Tell whether hashes are among the lowest, a share of all there can be."""
+    import ibis
+
+    chosen: ir.BooleanValue = hashes < ibis.literal(min(int(_HASHES * share), _HASHES - 1), "uint64")
+    return chosen

@@ -10,7 +10,6 @@ from ..catalogue import action
 from ..columns import profile_columns
 from ..data.dataset import Dataset
 from ..results import Evidence, Finding, Model, Result, worst_first
-from ..sampling import sample_rows
 from ._missingness import (
     ENOUGH,
     MOST_COLUMNS,
@@ -216,7 +215,7 @@ def _in_memory(
     import pyarrow.compute as pc
 
     names = list(dict.fromkeys([*(item.column for item in targets), *usable]))
-    arrow = sample_rows(dataset, max(2_000, min(SAMPLE_ROWS, 4_000_000 // len(names))), names).arrow
+    arrow = dataset.sample(max(2_000, min(SAMPLE_ROWS, 4_000_000 // len(names))), names).arrow
     absent = {}
     for index, name in enumerate(names):
         column = arrow.column(index).combine_chunks()
