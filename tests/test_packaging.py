@@ -30,3 +30,18 @@ def test_nothing_imports_across_the_floors_by_an_absolute_name() -> None:
             text = file.read_text()
             assert "import tools" not in text, file
             assert "from tools" not in text, file
+
+
+def test_the_readme_lists_every_action_as_it_describes_itself() -> None:
+    from refinery.server.wiring import catalogue
+
+    text = (ROOT / "README.md").read_text()
+    missing = [i.name for i in catalogue() if f"| `{i.name}` | {i.description.rstrip('.')} |" not in text]
+    assert missing == []
+
+
+def test_the_makefile_lists_its_commands() -> None:
+    import subprocess
+
+    shown = subprocess.run(["make", "-C", str(ROOT), "help"], capture_output=True, text=True, check=True).stdout
+    assert all(command in shown for command in ("demo", "test", "lint", "bench", "format"))
