@@ -234,7 +234,8 @@ _SHAPES: dict[Kind, re.Pattern[str]] = {
     "id": re.compile(r"(?=(?:[^\d]*\d){5})[A-Za-z0-9][A-Za-z0-9 ./-]{4,16}[A-Za-z0-9]"),
     "account": re.compile(r"\d[\d -]{4,22}\d(?:\.0)?"),
     "iban": re.compile(r"[A-Za-z]{2}\d{2}[A-Za-z0-9 -]{8,36}"),
-    "email": re.compile(r"(?!\S*\*\*\*)\S+(?:[@#]|\(at\)|\[at\])\S*"),
+    # Whatever stands in a column of addresses may be a broken one.
+    "email": re.compile(r"(?!\S*\*\*\*)(?=\S*[@#.]|\S*\(at\)|\S*\[at\])\S{5,}"),
 }
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[ T].*)?|\d\d?[./]\d\d?[./]\d{4}|\d+\.\d+")
 
@@ -280,12 +281,15 @@ def _mask_emails(text: str) -> str:
     pieces, done = [], 0
     for match in _DOMAIN.finditer(text):
         start = match.start()
+        while start > done and text[start - 1] == "@":
+            start -= 1
+        at = start
         while start > done and (text[start - 1].isalnum() or text[start - 1] in _LOCAL or text[start - 1] == "_"):
             start -= 1
-        if start == match.start():
+        if start == at:
             continue
         pieces += [text[done : start + 1], "***"]
-        done = match.start()
+        done = at
     return "".join([*pieces, text[done:]]) if pieces else text
 
 

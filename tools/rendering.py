@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ MAX_ITEMS = 50
 MAX_TEXT = 2000
 MAX_INDIVISIBLE = 8000
 _MAX_FINDINGS = 8
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def compact_text(result: Answer, *, action: str, cut: bool = False) -> str:
     lines = [f"{verdict}{action}{subject}: {_clip(result.headline(), 300)}"]
     lines += [f"- {finding.severity}: {_clip(finding.message, 220)}" for finding in findings[:_MAX_FINDINGS]]
     if len(findings) > _MAX_FINDINGS:
-        lines.append(f"- and {len(findings) - _MAX_FINDINGS} more findings in the structured result")
+        columns = dict.fromkeys(name for finding in findings[_MAX_FINDINGS:] for name in finding.columns)
+        about = f", about {', '.join(columns)}" if columns else ""
+        lines.append(_clip(f"- and {len(findings) - _MAX_FINDINGS} more in the structured result{about}", 220))
     closing = [f"Next: {_clip(step, 200)}" for step in result.next_steps()[:3]]
     if cut and isinstance(result, Result):
         closing.append(f"Cut for length; the whole result: {result.uri}")
@@ -79,7 +83,12 @@ def compact_text(result: Answer, *, action: str, cut: bool = False) -> str:
             lines.append("…")
             break
         lines.append(line)
-    return _clip("\n".join(lines + closing), MAX_TEXT)
+    return _clip("\n".join(map(_inert, lines + closing)), MAX_TEXT)
+
+
+def _inert(line: str) -> str:
+    """Keep a line one line: text out of cells must not begin lines of its own, move the cursor or turn the reading."""
+    return _CONTROLS.sub(" ", line)
 
 
 def _rows(scanned: Scanned) -> str:

@@ -260,3 +260,20 @@ def test_rows_under_columns_given_as_records_are_masked_by_the_names() -> None:
         "rows": [[2053258100, 2053258100]],
     }
     assert mask(result)["rows"] == [["***00", 2053258100]]
+
+
+@pytest.mark.parametrize(
+    ("broken", "masked"),
+    [
+        ("marie.weber1949@@mail.example", "m***@@mail.example"),
+        ("carla.petit450mail.example", "c***"),
+        ("unknown", "unknown"),
+        ("n/a", "n/a"),
+    ],
+)
+def test_a_broken_address_is_masked_in_a_column_of_addresses(broken: str, masked: str) -> None:
+    assert mask({"column": "email", "examples": [broken]})["examples"] == [masked]
+
+
+def test_a_doubled_at_sign_hides_no_address() -> None:
+    assert "marie" not in mask("11 have 'marie.weber1949@@mail.example'")

@@ -165,6 +165,10 @@ def bar(dataset: Dataset, x: Axis, y: Axis | None, by: Axis | None) -> Plot:
     return Plot(head, body, values, total, notes, facts)
 
 
+# Exact quantiles keep every value in memory.
+_EXACT_ROWS = 5_000_000
+
+
 def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
     """Draw quartiles, and the 5th and 95th percentiles as whiskers, of a number for each category."""
     table = columns_of(dataset, y=y, x=x)
@@ -174,7 +178,8 @@ def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
     else:
         table, names = grouped(table, "x", x, _BOXES)
     table = table.filter(table.y.notnull())
-    digest = table.y.approx_quantile([0.05, 0.25, 0.5, 0.75, 0.95])
+    edges, exact = [0.05, 0.25, 0.5, 0.75, 0.95], dataset.rows <= _EXACT_ROWS
+    digest = table.y.quantile(edges) if exact else table.y.approx_quantile(edges)
     found = records(table.group_by("x").aggregate(n=table.count(), q=digest, least=table.y.min(), most=table.y.max()))
     values = []
     for row in found:
@@ -201,7 +206,7 @@ def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
     }
     least, most = min(row["least"] for row in found), max(row["most"] for row in found)
     notes = [
-        "line: median; box: middle half; whiskers: 5th to 95th percentile",
+        "line: median; box: middle half; whiskers: 5th to 95th percentile" + ("" if exact else ", approximately"),
         f"least {number(least):,}, greatest {number(most):,}",
     ]
     facts = [f"{row['x']}: median {row['q2']:,}, middle half {row['q1']:,} to {row['q3']:,}" for row in values[:6]]

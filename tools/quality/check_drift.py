@@ -292,14 +292,18 @@ def _merged(findings: list[Finding]) -> list[Finding]:
 def _schema_findings(result: Drift) -> list[Finding]:
     findings = []
     if result.missing_columns:
-        message = f"{len(result.missing_columns)} column(s) of the reference are gone{_renamed(result)}"
+        message = f"columns of the reference that are gone: {_named(result.missing_columns)}{_renamed(result)}"
         findings.append(
             _finding("high", result.missing_columns, message, "missing_columns", len(result.missing_columns), 0)
         )
     if result.new_columns:
-        message = f"{len(result.new_columns)} column(s) are not in the reference"
+        message = f"columns that the reference lacks: {_named(result.new_columns)}"
         findings.append(_finding("low", result.new_columns, message, "new_columns", len(result.new_columns), 0))
     return findings
+
+
+def _named(columns: list[str]) -> str:
+    return ", ".join(columns[:6]) + (f" and {len(columns) - 6} more" if len(columns) > 6 else "")
 
 
 def _renamed(result: Drift) -> str:
