@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ..tools.errors import BadRequest, DataUnreadable, Defect, LimitExceeded, NotAllowed, RefineryError, Unavailable
+from ..tools.errors import (
+    KINDS,
+    BadRequest,
+    DataUnreadable,
+    Defect,
+    LimitExceeded,
+    NotAllowed,
+    RefineryError,
+    Unavailable,
+)
 
 # kind of error: (HTTP status, exit code of the command line); exit codes follow sysexits.h where it has one.
 _TABLE: dict[type[RefineryError], tuple[int, int]] = {
@@ -17,9 +26,9 @@ _TABLE: dict[type[RefineryError], tuple[int, int]] = {
 
 def http_status(error: RefineryError) -> int:
     """Return the HTTP status that tells this error."""
-    return _TABLE[type(error)][0]
+    return _TABLE[KINDS[error.kind]][0]
 
 
 def exit_code(error: RefineryError) -> int:
     """Return the exit code that tells this error."""
-    return _TABLE[type(error)][1]
+    return _TABLE[KINDS[error.kind]][1]

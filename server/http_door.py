@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import ipaddress
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -21,17 +22,22 @@ from mcp.server.transport_security import (
     TransportSecuritySettings,
 )
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import VERSION
-from ..tools.errors import BadRequest, RefineryError
+from ..tools.errors import BadRequest, RefineryError, Unavailable
 from .errors import http_status
 from .mcp_door import RefineryServer
 from .settings import Settings
 from .wiring import House
 
+if TYPE_CHECKING:
+    from ..tools.executor import Outcome
+
+_LOOK_FOR_CLIENT = 0.25
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -139,17 +145,37 @@ def _add_rest(app: FastAPI, house: House) -> None:
         body = ErrorBody(kind=BadRequest.kind, message=f"the body must be {{task_id?, action, params}}: {problems}")
         return JSONResponse(_response(None, None, body, 0.0), status_code=400)
 
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        body = ErrorBody(kind=BadRequest.kind, message=str(error.detail))
+        return JSONResponse(_response(None, None, body, 0.0), status_code=error.status_code, headers=error.headers)
+
     @app.post("/execute", responses={code: {"model": ExecuteResponse} for code in (400, 403, 413, 422, 500, 503)})
-    async def execute(request: ExecuteRequest) -> JSONResponse:
+    async def execute(request: ExecuteRequest, connection: Request) -> JSONResponse:
         """Run one action and answer with its result, or with what went wrong."""
         started = time.perf_counter()
         result, problem, status = None, None, 200
         try:
-            result = (await house.executor.run(request.action, request.params, house.caller)).result
+            work = house.executor.run(request.action, request.params, house.caller)
+            result = (await _while_connected(connection, work)).result
         except RefineryError as error:
             problem, status = ErrorBody(kind=error.kind, message=str(error)), http_status(error)
         seconds = round(time.perf_counter() - started, 6)
         return JSONResponse(_response(request.task_id, result, problem, seconds), status_code=status)
+
+
+async def _while_connected(connection: Request, work: Coroutine[Any, Any, Outcome]) -> Outcome:
+    """Wait for a call, and cancel it when nobody waits for its answer any more."""
+    running = asyncio.ensure_future(work)
+    try:
+        while True:
+            done, _ = await asyncio.wait({running}, timeout=_LOOK_FOR_CLIENT)
+            if done:
+                return running.result()
+            if await connection.is_disconnected():
+                raise Unavailable("the client has gone")
+    finally:
+        running.cancel()
 
 
 def _response(
@@ -217,4 +243,4 @@ def serve_http(house: House) -> None:
     import uvicorn
 
     settings = house.settings.http
-    uvicorn.run(http_app(house), host=settings.host, port=settings.port, log_config=None)
+    uvicorn.run(http_app(house), host=settings.host, port=settings.port, log_config=None, timeout_graceful_shutdown=5)

@@ -14,12 +14,16 @@ from urllib.parse import quote
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     CallToolResult,
     Completion,
     CompletionArgument,
     CompletionContext,
+    GetPromptResult,
     ImageContent,
+    InputRequiredResult,
     PromptReference,
     Resource,
     ResourceLink,
@@ -30,7 +34,7 @@ from mcp_types import (
 )
 
 from .. import VERSION
-from ..tools.errors import RefineryError
+from ..tools.errors import RefineryError, unknown
 from .prompts import load_prompts, text
 from .telemetry import McpTelemetry
 from .wiring import House
@@ -93,6 +97,22 @@ class RefineryServer(MCPServer[None]):
                 content=[TextContent(type="text", text=str(error))], is_error=True, _meta={"refinery/error": error.kind}
             )
         return _result(outcome)
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Fill a prompt in; an unknown name or argument is an error that names the right one."""
+        try:
+            known = {prompt.name: prompt for prompt in await self.list_prompts()}
+            if name not in known:
+                raise unknown("prompt", name, known)
+            allowed = [argument.name for argument in known[name].arguments or ()]
+            for argument in arguments or {}:
+                if argument not in allowed:
+                    raise unknown("argument", argument, allowed)
+            return await super().get_prompt(name, arguments, context)
+        except (RefineryError, ValueError) as error:
+            raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
 
     async def list_resources(self) -> list[Resource]:
         """Return the registered datasets of the caller."""

@@ -34,13 +34,9 @@ def _prompt(name: str) -> Prompt:
     _, head, body = text(name).split("---\n", 2)
     facts: dict[str, Any] = yaml.safe_load(head)
     arguments = [PromptArgument(name=key, **value) for key, value in facts["arguments"].items()]
-    allowed = {argument.name for argument in arguments}
 
     def render(**values: str) -> str:
-        given = {key: value for key, value in values.items() if value}
-        if extra := given.keys() - allowed:
-            raise ValueError(f"unknown argument {sorted(extra)[0]!r}; this prompt takes {', '.join(sorted(allowed))}")
-        return fill(body, given)
+        return fill(body, {key: value for key, value in values.items() if value})
 
     return Prompt(
         name=name.removesuffix(".md"),

@@ -28,6 +28,7 @@ async def run_action(
     house = build(settings, _folders(build(settings).roots, arguments))
     async with house.running():
         outcome = await house.executor.run(action, arguments, house.caller)
+        house.sweep_if_due()
     if as_json:
         print(json.dumps(outcome.result, indent=2))  # noqa: T201 - the answer itself
     else:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +115,16 @@ class House:
         removed = self.executor.runtime.workspace.sweep(max_age_days=cache.max_age_days, max_mb=cache.max_mb)
         if removed:
             log.info("removed %d expired files from the workspace", removed)
+        self._swept.touch()
+
+    def sweep_if_due(self) -> None:
+        """Sweep when nobody has for a day: a command line has no hours in which to do it by the way."""
+        if not self._swept.exists() or self._swept.stat().st_mtime < time.time() - 86_400:
+            self.sweep()
+
+    @property
+    def _swept(self) -> Path:
+        return self.executor.runtime.workspace.root / ".swept"
 
 
 def build(settings: Settings, folders: Sequence[Path] = (), groups: Sequence[str] = ()) -> House:

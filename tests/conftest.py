@@ -47,8 +47,20 @@ async def make_executor(tmp_path: Path, data_folder: Path) -> AsyncIterator[Call
 
     made: list[Executor] = []
 
-    def make(*, workers: int = 1, seconds: float = 60, memory_mb: int = 2000, cache: bool = True) -> Executor:
-        config = RuntimeConfig(workspace=tmp_path / "workspace", roots=(data_folder,), memory_mb=memory_mb)
+    def make(
+        *,
+        workers: int = 1,
+        seconds: float = 60,
+        cache: bool = True,
+        memory_mb: int = 2000,
+        private_addresses: bool = False,
+    ) -> Executor:
+        config = RuntimeConfig(
+            workspace=tmp_path / "workspace",
+            roots=(data_folder,),
+            memory_mb=memory_mb,
+            private_addresses=private_addresses,
+        )
         executor = Executor(
             Catalogue.from_packages(sample_actions),
             Runtime(config),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -53,9 +54,10 @@ def perform(runtime: Runtime, call: Call, progress: Progress) -> Rendered:
     caller = Caller(call.tenant, call.principal, call.session)
     context = runtime.context(caller, progress)
     arguments = action.validate(call.arguments)
-    for name in action.datasets:
-        if arguments[name] is not None:
-            arguments[name] = context.opener.open(arguments[name])
+    given = [name for name in action.datasets if arguments[name] is not None]
+    for name in given:
+        arguments[name] = context.opener.open(arguments[name])
+    fingerprints = [arguments[name].fingerprint for name in given]
     if action.context_parameter:
         arguments[action.context_parameter] = context
     result = action.function(**arguments)
@@ -66,6 +68,7 @@ def perform(runtime: Runtime, call: Call, progress: Progress) -> Rendered:
         uri=result_uri(call.key) if kept else None,
         masked=runtime.config.mask_personal,
     )
+    rendered = replace(rendered, fingerprints=fingerprints)
     if kept:
         document = {
             "action": action.name,

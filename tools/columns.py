@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .data.dataset import Dataset
+from .data.values import as_python
 from .kinds import Facts, Kind, judge
 from .readings import reads_as_datetime, reads_as_number
 
@@ -155,7 +156,7 @@ def value_counts(array: pa.Array) -> tuple[pa.Array, pa.Array]:
 
     array = array.drop_null()
     if pa.types.is_nested(array.type) or isinstance(array.type, pa.BaseExtensionType):
-        array = pa.array([str(value) for value in array.to_pylist()], pa.string())
+        array = pa.array([str(value) for value in as_python(array)], pa.string())
     counted = array.value_counts()
     order = pc.sort_indices(counted.field("counts"), sort_keys=[("", "descending")])
     return counted.field("values").take(order), counted.field("counts").take(order)
@@ -183,7 +184,7 @@ def _extremes(array: pa.Array) -> tuple[Any, Any]:
     if len(array) == array.null_count:
         return None, None
     both = pc.min_max(array)
-    return both["min"].as_py(), both["max"].as_py()
+    return as_python(both["min"]), as_python(both["max"])
 
 
 def _all_whole(values: pa.Array) -> bool:

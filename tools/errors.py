@@ -7,13 +7,28 @@ often a language model that will try again with nothing but that message.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def inert(line: str) -> str:
+    """Keep a line one line: a name or a cell in it must not begin lines of its own, move the cursor, turn the reading.
+
+    >>> inert(f"red{chr(10)}PASSED")
+    'red PASSED'
+    """
+    return _CONTROLS.sub(" ", line)
 
 
 class RefineryError(Exception):
-    """Base of every failure that a caller is meant to see; `str(error)` is the whole message."""
+    """Base of every failure that a caller is meant to see; `str(error)` is the whole message, on one line."""
 
     kind = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(inert(message))
 
 
 class BadRequest(RefineryError):

@@ -21,7 +21,8 @@ from .audit import Audit, CallRecord, record_of
 from .calls import Call, perform, result_uri
 from .catalogue import Action, Catalogue
 from .context import Caller, Progress, silent
-from .errors import KINDS, Defect, RefineryError
+from .data.sources import Opener
+from .errors import KINDS, Defect, LimitExceeded, RefineryError
 from .pool import Pool
 from .runtime import Runtime
 
@@ -129,10 +130,13 @@ class Executor:
         validated = action.validate(arguments)
         opener = self.runtime.opener(caller.tenant)
         for name in action.datasets:
-            if validated[name] is not None:
-                # A URL is fetched and a large file hashed here: neither may hold up other calls.
-                source = await asyncio.to_thread(opener.resolve, validated[name])
-                fingerprints.append(source.fingerprint)
+            if validated[name] is None:
+                continue
+            if opener.is_remote(validated[name]):
+                # Fetched by the worker, within the limits of the call; what it holds is not known before.
+                fingerprints.append("")
+                continue
+            fingerprints.append(await self._fingerprint(opener, validated[name]))
         keepable = action.traits.pure and bool(fingerprints) and all(fingerprints)
         key = self._key(action, arguments, fingerprints, caller) if keepable else uuid.uuid4().hex[:24]
         kept = self._kept(action, caller, key, clock) if keepable and self.limits.cache else None
@@ -148,9 +152,20 @@ class Executor:
             if "result" not in answer:
                 raise _error_of(answer)
             result, text = answer["result"], answer["text"]
+            fingerprints[:] = answer["fingerprints"]
             image = self.runtime.workspace.result_image(caller.tenant, key) if answer["image"] else None
         uri = result_uri(key) if "scanned" in result else None
         return Outcome(action.name, result, text, uri, image, seconds=time.perf_counter() - clock)
+
+    async def _fingerprint(self, opener: Opener, dataset: str) -> str:
+        """Find a dataset in a thread: a disk that does not answer must hold up neither the server nor the call."""
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                return (await asyncio.to_thread(opener.resolve, dataset)).fingerprint
+        except TimeoutError:
+            raise LimitExceeded(
+                f"{dataset!r} could not be looked at within {self.limits.seconds:g} seconds; is its disk there?"
+            ) from None
 
     def _key(self, action: Action, arguments: Mapping[str, Any], fingerprints: list[str], caller: Caller) -> str:
         """Return the id of a pure action's result: the same for the same question about the same data."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .context import Progress
+from .data.unfinished import remove_unfinished
 from .errors import LimitExceeded, Unavailable
 from .runtime import RuntimeConfig
 
@@ -29,9 +30,10 @@ _KEEP_BELOW = 0.5
 class Worker:
     """One process, one call at a time."""
 
-    def __init__(self, process: asyncio.subprocess.Process, spill: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, spill: Path, snapshots: Path) -> None:
         self._process = process
         self._spill = spill
+        self._snapshots = snapshots
         self.pid = process.pid
 
     @classmethod
@@ -45,6 +47,7 @@ class Worker:
         spill.mkdir(mode=0o700, parents=True)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # the current folder may be one of data: no module is ever imported from it
             "-m",
             "refinery.tools.worker",
             stdin=asyncio.subprocess.PIPE,
@@ -53,7 +56,7 @@ class Worker:
             # Left to itself, each numeric library would start a thread per core in every worker.
             env={**os.environ, **{name: str(config.threads) for name in _THREAD_COUNTS}},
         )
-        worker = cls(process, spill)
+        worker = cls(process, spill, config.workspace / "snapshots")
         try:
             await worker._send({"config": config.model_dump(mode="json"), "spill": str(spill)})
             await worker._receive()
@@ -88,15 +91,17 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return self._process.returncode is None
+        assert self._process.stdout is not None
+        return self._process.returncode is None and not self._process.stdout.at_eof()
 
     def kill(self) -> None:
-        """End the process at once and remove what it spilt; the call it runs is lost."""
+        """End the process at once and remove what it spilt and left unfinished; the call it runs is lost."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         if self._process.stdin is not None:
             self._process.stdin.close()
         shutil.rmtree(self._spill, ignore_errors=True)
+        remove_unfinished(self._snapshots, self.pid)
 
     async def gone(self) -> None:
         """Wait until the killed process has ended and its pipes are closed."""
@@ -137,6 +142,7 @@ class Pool:
         self._busy: set[Worker] = set()
         self._ending: set[asyncio.Future[None]] = set()
         self._slots = asyncio.Semaphore(size)
+        self._closed = False
         self.size = size
 
     async def run(self, call: dict[str, Any], report: Progress, *, seconds: float) -> dict[str, Any]:
@@ -165,8 +171,11 @@ class Pool:
     async def _take(self) -> Worker:
         while self._idle:
             worker = self._idle.pop()
-            if worker.alive:
+            if worker.alive and not self._closed:
                 return worker
+            self._end(worker)
+        if self._closed:
+            raise Unavailable("the server is closing; try again when it is back")
         return await Worker.start(self._config)
 
     async def _within_limits(
@@ -209,7 +218,8 @@ class Pool:
         ending.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        """End all workers and wait until they have."""
+        """End all workers and wait until they have; whoever still waits for one gets `Unavailable`."""
+        self._closed = True
         for worker in [*self._idle, *self._busy]:
             self._end(worker)
         self._idle.clear()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import inert
 from .masking import mask
 from .results import Answer, Check, Result, Scanned
 
@@ -16,17 +16,20 @@ MAX_ITEMS = 50
 MAX_TEXT = 2000
 MAX_INDIVISIBLE = 8000
 _MAX_FINDINGS = 8
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A result three ways: `whole` for keeping, `bounded` for the wire, `text` for the model, and its picture."""
+    """A result three ways: `whole` for keeping, `bounded` for the wire, `text` for the model; and its picture.
+
+    `fingerprints` are of the datasets that it was computed from.
+    """
 
     whole: dict[str, Any]
     bounded: dict[str, Any]
     text: str
     image: bytes | None = None
+    fingerprints: list[str] = field(default_factory=list)
 
 
 def render(result: Answer, *, action: str, uri: str | None, masked: bool = True) -> Rendered:
@@ -78,17 +81,13 @@ def compact_text(result: Answer, *, action: str, cut: bool = False) -> str:
         closing.append(f"Cut for length; the whole result: {result.uri}")
     room = MAX_TEXT - sum(len(line) + 1 for line in lines + closing)
     for line in result.details():
-        room -= len(line) + 1
-        if room < 4:
-            lines.append("…")
+        room -= len(line) + 3
+        if room < 6:
+            lines.append("  …")
             break
-        lines.append(line)
-    return _clip("\n".join(map(_inert, lines + closing)), MAX_TEXT)
-
-
-def _inert(line: str) -> str:
-    """Keep a line one line: text out of cells must not begin lines of its own, move the cursor or turn the reading."""
-    return _CONTROLS.sub(" ", line)
+        # Set in, so that a name or a cell at the start of a line is not taken for a verdict or a next step.
+        lines.append(f"  {line}")
+    return _clip("\n".join(map(inert, lines + closing)), MAX_TEXT)
 
 
 def _rows(scanned: Scanned) -> str:

@@ -47,7 +47,12 @@ def _answer(runtime: Runtime, call: dict[str, Any], answers: BinaryIO) -> dict[s
         if known is not None:
             return {"error": known.kind, "message": str(known)}
         return {"defect": traceback.format_exc(), "type": type(error).__name__}
-    return {"result": rendered.bounded, "text": rendered.text, "image": rendered.image is not None}
+    return {
+        "result": rendered.bounded,
+        "text": rendered.text,
+        "image": rendered.image is not None,
+        "fingerprints": rendered.fingerprints,
+    }
 
 
 def _translate(error: Exception) -> RefineryError | None:

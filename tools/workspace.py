@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -80,7 +80,16 @@ class Workspace:
                 break
             file.unlink(missing_ok=True)
             total, removed = total - size, removed + 1
+        self._remove_empty_folders()
         return removed
+
+    def _remove_empty_folders(self) -> None:
+        """Remove what processes that were killed left behind; one that still wants its folder makes it again."""
+        for kind in EXPIRING:
+            for folder in sorted((self.root / kind).rglob("*/"), reverse=True):
+                with contextlib.suppress(OSError):  # not empty, or gone already
+                    if folder.stat().st_mtime < time.time() - 86_400:
+                        folder.rmdir()
 
     def _expiring_files(self) -> Iterator[tuple[Path, float, int]]:
         for kind in EXPIRING:
@@ -91,10 +100,6 @@ class Workspace:
                     continue  # another process swept it
                 if file.is_file():
                     yield file, max(status.st_mtime, status.st_atime), status.st_size
-
-    def drop(self, folder: Path) -> None:
-        """Remove a folder of ours and all in it."""
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def tenant_key(tenant: str) -> str:

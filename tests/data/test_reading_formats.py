@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import subprocess
+import sys
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +21,7 @@ import pytest
 from refinery.tools.data import Dataset, open_dataset
 from refinery.tools.data.engine import Engine
 from refinery.tools.data.reading import detect_format, read_files
+from refinery.tools.data.unfinished import remove_unfinished
 from refinery.tools.errors import BadRequest, DataUnreadable, LimitExceeded
 
 FRAME = pd.DataFrame({"id": [1, 2, 3], "city": ["Rome", None, "Oslo"], "price": [1.5, 2.25, None]})
@@ -297,3 +300,191 @@ def test_polars_reads_the_same_from_a_snapshot(tmp_path):
     pl.DataFrame({"a": [1, 2], "b": ["x", None]}).write_csv(tmp_path / "t.csv")
     read_files(Engine().connect(), [tmp_path / "t.csv"], "csv", snapshots=tmp_path, fingerprint="f")
     assert pl.read_parquet(tmp_path / "f.parquet").rows() == [(1, "x"), (2, None)]
+
+
+PATTERNS = ["j*", "j?", "j[1]", "j[!2]", "**", "[*]", "j["]
+CONTENTS = {
+    "csv": lambda path, word: path.write_text(f"a,b\n{word},1\n{word},2\n"),
+    "json": lambda path, word: path.write_text(json.dumps([{"a": word, "b": 1}, {"a": word, "b": 2}])),
+    "ndjson": lambda path, word: path.write_text(f'{{"a": "{word}", "b": 1}}\n{{"a": "{word}", "b": 2}}\n'),
+    "parquet": lambda path, word: pq.write_table(pa.table({"a": [word, word], "b": [1, 2]}), path),
+}
+
+
+@pytest.mark.parametrize("form", CONTENTS)
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_name_that_is_a_pattern_means_its_own_file_alone(tmp_path, name, form):
+    folder = tmp_path / "ro[o]t*"
+    for each in (folder, tmp_path / "roots", tmp_path / "outside"):
+        each.mkdir()
+    for other in ("j1", "jx", "j", "*"):
+        CONTENTS[form](tmp_path / "outside" / f"{other}.{form}", "outside")
+        (folder / f"{other}.{form}").symlink_to(tmp_path / "outside" / f"{other}.{form}")
+    CONTENTS[form](tmp_path / "roots" / f"{name}.{form}", "outside")
+    CONTENTS[form](folder / f"{name}.{form}", "inside")
+    table, _ = read_files(
+        Engine().connect(), [folder / f"{name}.{form}"], None, snapshots=folder / "snapshots", fingerprint="f"
+    )
+    assert table.to_pyarrow().to_pylist() == [{"a": "inside", "b": 1}, {"a": "inside", "b": 2}]
+
+
+def test_several_parquet_files_whose_names_are_patterns_are_read_alone(tmp_path):
+    for name, word in [("j*", "x"), ("j?", "y"), ("j1", "outside")]:
+        CONTENTS["parquet"](tmp_path / f"{name}.parquet", word)
+    paths = [tmp_path / "j*.parquet", tmp_path / "j?.parquet"]
+    table, _ = read_files(Engine().connect(), paths, None, snapshots=None, fingerprint="")
+    assert table.a.to_pyarrow().to_pylist() == ["x", "x", "y", "y"]
+
+
+@pytest.mark.parametrize("form", CONTENTS)
+def test_a_backslash_in_a_pattern_leads_into_no_other_folder(tmp_path, form):
+    (tmp_path / "k").mkdir()
+    CONTENTS[form](tmp_path / "k" / f"j*.{form}", "outside")
+    CONTENTS[form](tmp_path / f"k\\j*.{form}", "inside")
+    with pytest.raises(DataUnreadable, match="backslash"):
+        open_dataset(tmp_path / f"k\\j*.{form}")
+    CONTENTS[form](tmp_path / "k" / f"j.{form}", "outside")
+    CONTENTS[form](tmp_path / f"k\\j.{form}", "inside")
+    assert [row["a"] for row in rows(open_dataset(tmp_path / f"k\\j.{form}"))] == ["inside", "inside"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 5000,
+        '{"a":' * 3000,
+        '{"a":' * 3000 + "1" + "}" * 3000,
+        '[{"a": ' + "[" * 3000 + "]" * 3000 + "}]",
+        '{"b": 1}\n{"a": ' + "[" * 400 + "1" + "]" * 400 + "}",
+        '{"a": 1, "a": ' + "[" * 3000 + "]" * 3000 + "}",
+    ],
+    ids=["cut off", "objects cut off", "objects", "in a field", "in a later record", "under a key that is there twice"],
+)
+def test_json_that_is_nested_without_end_is_refused(tmp_path, text):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(DataUnreadable, match=r"'t.json' is nested too deeply.*fewer levels"):
+        open_dataset(tmp_path / "t.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (r'[{"a\u0000b": 1, "c": 2}]', r"the key 'a\x00b' holds a NUL"),
+        ('{"c": 1}\n' + r'{"c\u0000": 1}', r"the key 'c\x00' holds a NUL"),
+        (r'[{"x": {"a\u0000b": 1}}]', "a key inside 'x' holds a NUL"),
+        (r'{"rows": [{"a\u0000b": 1}]}', "a key inside 'rows' holds a NUL"),
+        (r'{"n": 1, "rows\u0000": [{"a": 1}]}', r"the key 'rows\x00' holds a NUL"),
+    ],
+)
+def test_a_key_with_a_nul_character_is_refused_by_its_name(tmp_path, text, place):
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(DataUnreadable) as failure:
+        open_dataset(tmp_path / "t.json")
+    assert place in str(failure.value)
+    assert "rename the key" in str(failure.value)
+
+
+def _stray(path: Path, *, first: bool = True) -> None:
+    book = openpyxl.Workbook()
+    if not first:
+        book.active.append(["a", "b"])
+        book.active.append([1, 2])
+        book.create_sheet("far")
+    sheet = book.worksheets[-1]
+    sheet["A1"], sheet["XFD1048576"] = "x", 1
+    book.save(path)
+
+
+def _rewrite(path: Path, part: str, change) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda xml: xml,
+        lambda xml: xml.replace(b"A1:XFD1048576", b"A1"),
+        lambda xml: xml.replace(b'<c r="XFD1048576"', b"<c  t='n'  r='XFD1048576'").replace(b' t="n">', b">"),
+        lambda xml: xml.replace(b' t="n"', b"").replace(b'"XFD1048576"', b'"XFD1048576" s="0"'),
+        lambda xml: xml.replace(b' r="XFD1048576"', b"").replace(
+            b'<row r="1048576">', b'<row r="1048576">' + b"<c/>" * 16383
+        ),
+    ],
+    ids=["as written", "a false dimension", "other attributes first", "without a type", "without references"],
+)
+def test_a_stray_cell_far_from_the_table_is_refused_with_its_place(tmp_path, change):
+    _stray(tmp_path / "t.xlsx")
+    _rewrite(tmp_path / "t.xlsx", "xl/worksheets/sheet1.xml", change)
+    with pytest.raises(
+        LimitExceeded, match=r"'Sheet' of 't.xlsx' spans A1:XFD1048576.*17,179,869,184 cells.*Ctrl\+End"
+    ):
+        open_dataset(tmp_path / "t.xlsx")
+
+
+def test_neither_another_sheet_nor_empty_cells_far_away_keep_a_table_from_being_read(tmp_path):
+    _stray(tmp_path / "two.xlsx", first=False)
+    assert rows(open_dataset(tmp_path / "two.xlsx")) == [{"a": 1, "b": 2}]
+    _stray(tmp_path / "styled.xlsx")
+    _rewrite(
+        tmp_path / "styled.xlsx",
+        "xl/worksheets/sheet1.xml",
+        lambda xml: xml.replace(
+            b'<c r="XFD1048576" t="n"><v>1</v></c>', b'<c r="XFD1048576" s="0"/><c r="A2"><v>7</v></c>'
+        ),
+    )
+    assert rows(open_dataset(tmp_path / "styled.xlsx")) == [{"x": 7}]
+
+
+def test_a_wide_gap_in_an_opendocument_sheet_is_refused_but_its_empty_end_is_not(tmp_path):
+    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+    gap = '<table:table-cell table:number-columns-repeated="16383"/>'
+    empty = '<table:table-row table:number-rows-repeated="1048570"><table:table-cell/></table:table-row>'
+    row = "<table:table-row>{}</table:table-row>"
+
+    def write(path: Path, body: str) -> None:
+        spaces = "".join(
+            f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in ("office", "table", "text")
+        )
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            archive.writestr(
+                "content.xml",
+                f"<office:document-content{spaces}><office:body><office:spreadsheet><table:table "
+                f'table:name="S">{body}</table:table></office:spreadsheet></office:body></office:document-content>',
+            )
+            archive.writestr("META-INF/manifest.xml", "<manifest/>")
+
+    top = row.format(cell.format("h")) + row.format(cell.format("a") + gap)
+    write(tmp_path / "end.ods", top + empty)
+    assert rows(open_dataset(tmp_path / "end.ods")) == [{"h": "a"}]
+    write(tmp_path / "gap.ods", top + empty + row.format(gap + cell.format("far")))
+    # Two rows, 1,048,570 empty ones, one more: 1,048,573 rows of 16,384 columns.
+    with pytest.raises(LimitExceeded, match=r"'S' of 'gap.ods' spans A1:XFD1048573.*17,179,820,032 cells"):
+        open_dataset(tmp_path / "gap.ods")
+
+
+def test_what_a_killed_reader_left_is_removed_and_nothing_else(tmp_path):
+    ready = "import os, sys, time; from refinery.tools.data import reading; "
+    code = ready + (
+        "reading.typed = lambda *_: (print(flush=True), time.sleep(600)); "
+        "from refinery.tools.data.engine import Engine; from pathlib import Path; "
+        "reading.read_files(Engine().connect(), [Path(sys.argv[1], 't.csv')], None, "
+        "snapshots=Path(sys.argv[1], 's'), fingerprint='f')"
+    )
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "kept.parquet").write_bytes(b"kept")
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as reader:
+        reader.stdout.readline()
+        reader.kill()
+    (left,) = [path for path in (tmp_path / "s").iterdir() if path.is_dir()]
+    remove_unfinished(tmp_path / "s", reader.pid + 1)
+    assert left.exists()
+    remove_unfinished(tmp_path / "s", reader.pid)
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["kept.parquet"]
+    remove_unfinished(tmp_path / "nowhere", reader.pid)

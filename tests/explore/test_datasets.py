@@ -221,6 +221,14 @@ def test_the_first_look_counts_and_previews_with_personal_values_masked():
     assert info.memory_bytes == pytest.approx(arrow, rel=0.5)
 
 
+def test_dates_past_the_year_9999_are_shown_as_text():
+    far = pa.table({"t": pa.array([568971820800000000, 0], pa.timestamp("us"))})  # 20000-01-01
+    assert [row["t"] for row in basic_info(open_dataset(far)).preview] == [
+        "20000-01-01T00:00:00",
+        "1970-01-01 00:00:00",
+    ]
+
+
 def test_the_size_of_a_pattern_is_that_of_its_files(context, root):
     info = basic_info(context.opener.open("2024/*.csv"))
     assert info.file_bytes == sum(file.stat().st_size for file in (root / "2024").iterdir())

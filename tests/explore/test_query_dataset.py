@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import json
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,9 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from refinery.tools.catalogue import Catalogue
 from refinery.tools.data.dataset import Dataset
 from refinery.tools.data.engine import Engine
 from refinery.tools.data.opening import open_dataset
+from refinery.tools.data.policy import Policy
+from refinery.tools.data.registry import Registry
+from refinery.tools.data.sources import Opener
 from refinery.tools.errors import BadRequest, LimitExceeded, NotAllowed, RefineryError
 from refinery.tools.explore._sql_guard import check_select
 from refinery.tools.explore.query_dataset import query_dataset
@@ -36,6 +41,12 @@ def orders() -> Dataset:
         ("WITH big AS (SELECT * FROM dataset WHERE amount > 5) SELECT max(n) FROM big", [[2]]),
         ("WITH dataset AS (SELECT n FROM dataset WHERE n > 3) SELECT * FROM dataset", [[4]]),
         ("WITH RECURSIVE t AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM t WHERE x < 3) SELECT sum(x) FROM t", [[6]]),
+        (
+            "WITH RECURSIVE t AS (SELECT n FROM dataset WHERE n = 1 UNION ALL "
+            "SELECT d.n FROM t JOIN dataset d ON d.n = t.n + 1) SELECT count(*) FROM t",
+            [[4]],
+        ),
+        ("WITH tables AS (SELECT n FROM dataset) SELECT max(n) FROM tables", [[4]]),
         ("VALUES (1, 'a')", [[1, "a"]]),
         ("SELECT n FROM dataset WHERE n = 1 UNION SELECT 9 ORDER BY 1", [[1], [9]]),
         ("SELECT a.n FROM dataset a JOIN dataset b ON a.n = b.n + 3", [[4]]),
@@ -133,6 +144,13 @@ HOSTILE = [
     "WITH a AS (SELECT * FROM b), b AS (SELECT 1) SELECT * FROM a",
     "SELECT (WITH sqlite_master AS (SELECT 1) SELECT 1), (SELECT count(*) FROM sqlite_master)",
     "SELECT * FROM frame",
+    # In the part that a recursion begins with the engine reads its own table, not the one that is being made.
+    "WITH RECURSIVE duckdb_views AS (SELECT view_name, sql FROM duckdb_views UNION ALL "
+    "SELECT view_name, sql FROM duckdb_views WHERE false) SELECT * FROM duckdb_views",
+    "WITH RECURSIVE sqlite_master AS (SELECT sql FROM sqlite_master UNION SELECT sql FROM sqlite_master) "
+    "SELECT * FROM sqlite_master",
+    "WITH RECURSIVE frame AS (SELECT n FROM frame UNION ALL SELECT n FROM frame WHERE false) SELECT * FROM frame",
+    "WITH PG_CLASS AS (SELECT 1 AS n) SELECT * FROM pg_class",
 ]
 
 
@@ -341,3 +359,42 @@ def test_polars_agrees_on_a_real_table(shared_data: Path) -> None:
 def test_decimals_and_dates_of_arrow_come_through() -> None:
     table = pa.table({"d": [dt.date(2024, 1, 1)], "m": pa.array([decimal.Decimal("1.50")], pa.decimal128(9, 2))})
     assert query_dataset(open_dataset(table), "FROM dataset").rows == [["2024-01-01", 1.5]]
+
+
+def test_answers_are_not_kept_for_a_query_may_ask_for_the_time_or_for_chance() -> None:
+    from refinery.tools import explore
+
+    assert not Catalogue.from_packages(explore)["query_dataset"].traits.pure
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "json", "parquet"])
+@pytest.mark.parametrize("name", ["j*", "j?", "j[1]"])
+def test_a_dataset_whose_name_is_a_pattern_leads_to_no_file_outside_the_roots(
+    tmp_path: Path, name: str, form: str
+) -> None:
+    def write(path: Path, word: str) -> None:
+        records = [{"a": word, "b": 1}, {"a": word, "b": 2}]
+        if form == "parquet":
+            pq.write_table(pa.Table.from_pylist(records), path)
+        elif form == "csv":
+            path.write_text(f"a,b\n{word},1\n{word},2\n")
+        else:
+            path.write_text(json.dumps(records) if form == "json" else "\n".join(map(json.dumps, records)))
+
+    root, outside = tmp_path / "root", tmp_path / f"s.{form}"
+    root.mkdir()
+    write(outside, "outside")
+    (root / f"j1.{form}").symlink_to(outside)
+    write(root / f"{name}.{form}", "inside")
+    workspace = tmp_path / "work[1]"
+    opener = Opener(
+        Policy(roots=(root,), workspace=workspace),
+        Registry(workspace / "names", "default"),
+        Engine(threads=1),
+        {},
+        snapshots=workspace / "snapshots",
+    )
+    dataset = opener.open(f"{name}.{form}")
+    assert query_dataset(dataset, "SELECT a, b FROM dataset ORDER BY b").rows == [["inside", 1], ["inside", 2]]
+    allowed = dataset.table.get_backend().con.execute("SELECT current_setting('allowed_paths')").fetchone()[0]
+    assert not any(path.endswith((f"j1.{form}", f"s.{form}")) for path in allowed)

@@ -254,3 +254,32 @@ def test_empty_constant_and_infinite_columns_are_told() -> None:
     table = pa.table({"void": pa.array([None, None], pa.int64()), "same": ["x", "x"], "inf": [math.inf, 1.0]})
     result: Summary = statistical_summary(open_dataset(table))
     assert [finding.columns for finding in result.findings] == [["void"], ["same"], ["inf"]]
+
+
+def test_infinite_values_of_both_signs_are_counted_and_left_out() -> None:
+    found = summary(pa.table({"x": [math.inf, -math.inf, 1.0, 2.0, 6.0]}))["x"]
+    assert (found.not_finite, found.mean, found.minimum, found.maximum) == (2, 3.0, 1.0, 6.0)
+
+
+def test_the_shape_of_values_near_the_greatest_float_is_that_of_small_ones() -> None:
+    small = [1.0, 2.0, 3.0, 10.0] * 5
+    found = summary(pa.table({"x": [value * 2.0**1020 for value in small]}))["x"]
+    assert found.mean == 4 * 2.0**1020
+    assert found.std == pytest.approx(np.std(small, ddof=1) * 2.0**1020)
+    assert found.skew == pytest.approx(stats.skew(small))
+    assert found.kurtosis == pytest.approx(stats.kurtosis(small))
+    opposite = summary(pa.table({"x": [1e308, -1e308] * 10}))["x"]
+    assert (opposite.mean, opposite.quantiles["0.5"]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("rows", [40, 250_000])
+def test_moments_that_python_cannot_hold_are_summarised_and_infinite_ones_left_out(rows: int) -> None:
+    # Days from 2020-01-01 on, one in the year 20000 and one that is infinite.
+    start, far = 1_577_836_800_000_000, 568_971_820_800_000_000
+    counts = [start + i * 86_400 for i in range(rows - 2)]
+    table = pa.table({"t": pa.array([*counts, far, 2**63 - 1], pa.timestamp("us"))})
+    found = summary(table)["t"]
+    assert (found.minimum, found.maximum) == ("2020-01-01T00:00:00", "20000-01-01T00:00:00")
+    assert found.not_finite == 1
+    assert found.span_seconds == (far - start) / 1e6
+    assert [gap.end for gap in found.gaps][:1] == ["20000-01-01T00:00:00"]

@@ -450,3 +450,12 @@ def test_the_key_of_a_spelling_ignores_case_and_blanks_at_the_ends(text: str) ->
 @pytest.mark.parametrize("module", [_formats, _repeats, _spellings])
 def test_the_examples_in_the_helpers_hold(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
+
+
+def test_dates_that_no_calendar_has_are_told() -> None:
+    moments = pa.array([568_971_820_800_000_000, 2**63 - 1, None, *range(97)], pa.timestamp("us"))
+    found = {
+        finding.metric: finding for finding in check_distributions(open_dataset(pa.table({"t": moments}))).findings
+    }
+    assert found["impossible_dates"].evidence.rows == 2
+    assert "stray_dates" not in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -274,3 +275,14 @@ def test_wide_tables_are_bounded() -> None:
     result = check(columns | {"target": columns["c7"] > 0, "label": np.where(columns["c7"] > 0, "a", "b")})
     assert accused(result) == {"c7", "label"}
     assert result.scanned.rows < 10_000
+
+
+def test_a_time_of_the_day_is_read_as_seconds() -> None:
+    minutes = [i * 37 % 1440 for i in range(400)]
+    times = pa.array([dt.time(minute // 60, minute % 60) for minute in minutes])
+    noise = np.random.default_rng(0).normal(size=400)
+    table = open_dataset(pa.table({"at": times, "minute": minutes, "noise": noise}))
+    for target, copy in (("at", "minute"), ("minute", "at")):
+        found = check_leakage(table, target)
+        assert found.task == "regression"
+        assert [item.column for item in found.suspicious] == [copy]

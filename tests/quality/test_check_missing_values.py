@@ -239,3 +239,9 @@ def test_text_for_the_model_is_short_and_tells_what_stands_for_missing() -> None
 def test_placeholders_are_known_in_any_case_and_with_blanks(word: str) -> None:
     assert stands_for_missing(word)
     assert stands_for_missing(f" {word.upper()} ")
+
+
+def test_a_column_may_hold_the_greatest_whole_number() -> None:
+    numbers = pa.array([2**63 - 1] * 5 + [-999] * 5 + list(range(90)))
+    found = check_missing_values(open_dataset(pa.table({"i": numbers}))).columns
+    assert found[0].placeholders.get("-999") == 5

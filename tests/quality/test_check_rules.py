@@ -22,6 +22,7 @@ from refinery.tools.data import Dataset, open_dataset
 from refinery.tools.data.registry import Registry
 from refinery.tools.errors import BadRequest, DataUnreadable
 from refinery.tools.quality import _rules_run
+from refinery.tools.quality._rules import Rule
 from refinery.tools.quality.check_rules import RulesKept, check_rules
 from refinery.tools.workspace import Workspace
 
@@ -451,3 +452,9 @@ def test_an_expression_is_held_to_what_is_allowed(frame: Dataset, expression: st
     with pytest.raises(BadRequest) as caught:
         check_rules(frame, rules)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [[1], {"x": 1}])
+def test_a_set_of_numbers_takes_only_numbers(value: object) -> None:
+    with pytest.raises(BadRequest, match="is no number"):
+        run({"a": [1, 2]}, {"kind": "set", "columns": ["a"], "values": [value]})

@@ -113,3 +113,26 @@ def test_words_become_typed_arguments(words: tuple[str, ...], expected: dict[str
 def test_json_that_is_none_is_refused_with_an_example() -> None:
     with pytest.raises(BadRequest, match=r"--numeric_rules must be JSON, such as '\{"):
         parse_words(catalogue()["check_distributions"], "d", ("--numeric_rules", "x > 1"))
+
+
+def test_no_module_is_imported_from_the_folder_of_the_data(refinery: Refinery, data_folder: Path) -> None:
+    for name in ("ibis.py", "duckdb.py", "pyarrow.py"):
+        (data_folder / name).write_text("raise SystemExit('code out of the data folder was run')")
+    script = Path(sys.executable).with_name("refinery")
+    done = subprocess.run(
+        [script, "run", "basic_info", "orders.csv", "--json"],
+        cwd=data_folder,
+        env={**os.environ, "REFINERY_WORKSPACE": str(data_folder.parent / "w")},
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(done.stdout)["scanned"]["rows"] == 3
+
+
+def test_what_has_expired_is_removed_by_the_command_line_too(refinery: Refinery, tmp_path: Path) -> None:
+    old = tmp_path / "workspace" / "results" / "default" / "old.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    os.utime(old, (0, 0))
+    assert refinery("run", "basic_info", "orders.csv").returncode == 0
+    assert not old.exists()

@@ -116,3 +116,30 @@ def test_listening_beyond_this_machine_without_a_token_is_refused(monkeypatch: p
 def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
     body = {"action": "list_datasets", "params": {"x": "x" * 5_000_000}}
     assert httpx.post(f"{served.address}/execute", json=body).status_code == 413
+
+
+def test_a_call_that_nobody_waits_for_is_cancelled(http_server: Start) -> None:
+    address = http_server(REFINERY_WORKERS="1")
+    endless = (
+        "SELECT count(*) AS n FROM range(100000000) a, range(100000000) b, dataset WHERE a.range * b.range % 7 = 1"
+    )
+    body = {"action": "query_dataset", "params": {"dataset": "orders.csv", "sql": endless}}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{address}/execute", json=body, timeout=5)
+    again = {"action": "basic_info", "params": {"dataset": "orders.csv"}}
+    # There is one worker: it answers only because the abandoned call has ended.
+    assert httpx.post(f"{address}/execute", json=again, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b""])
+def test_a_body_that_is_no_json_is_told_in_the_same_form(served: Served, body: bytes) -> None:
+    response = httpx.post(f"{served.address}/execute", content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400
+    assert response.json()["error"]["kind"] == "bad_request"
+
+
+def test_a_missing_dataset_has_a_status_too(served: Served) -> None:
+    body = {"action": "basic_info", "params": {"dataset": "ordrs.csv"}}
+    response = httpx.post(f"{served.address}/execute", json=body, timeout=60)
+    assert response.status_code in {400, 422}
+    assert "'orders.csv'" in response.json()["error"]["message"]

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from mcp.client.client import Client
 from mcp.shared.exceptions import MCPError
-from mcp_types import ImageContent, PromptReference, ResourceLink, TextContent
+from mcp_types import INVALID_PARAMS, ImageContent, PromptReference, ResourceLink, TextContent
 from refinery.server.wiring import catalogue
 
 if TYPE_CHECKING:
@@ -146,3 +146,20 @@ async def test_the_same_over_http(served: Served, stdio: Connect) -> None:
     async with stdio() as client:
         over_stdio = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
     assert over_http.structured_content == over_stdio.structured_content
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("audit_tabel", {"dataset": "orders"}, "did you mean 'audit_table'"),
+        ("audit_table", {}, "dataset"),
+        ("audit_table", {"dataset": "orders", "targt": "x"}, "targt"),
+    ],
+)
+async def test_a_wrong_prompt_is_an_error_that_names_the_right_one(
+    served: Served, name: str, arguments: dict[str, str], message: str
+) -> None:
+    async with served.client() as client:
+        with pytest.raises(MCPError, match=message) as caught:
+            await client.get_prompt(name, arguments)
+    assert caught.value.error.code == INVALID_PARAMS

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -220,3 +220,68 @@ async def test_observers_are_told_and_a_failing_one_harms_no_call(
     assert told[0][0].action == "count_rows"
     assert told[0][1].result["scanned"]["rows"] == 3
     assert "observer" in caplog.text
+
+
+@pytest.fixture
+def dripping_server() -> Iterator[str]:
+    """Serve a file that never ends, a line now and then."""
+    import http.server
+    import threading
+
+    ending = threading.Event()
+
+    class Drip(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/csv")
+            self.end_headers()
+            while not ending.wait(0.2):
+                try:
+                    self.wfile.write(b"1,2\n")
+                except OSError:
+                    return
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Drip) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/slow.csv"
+        ending.set()
+        server.shutdown()
+        thread.join()
+
+
+async def test_a_server_that_never_ends_costs_its_call_alone_and_leaves_nothing(
+    make_executor: Make, dripping_server: str, tmp_path: Path
+) -> None:
+    executor = make_executor(seconds=2, private_addresses=True, workers=2)
+    slow = asyncio.create_task(executor.run("count_rows", {"dataset": dripping_server}, ME))
+    assert (await executor.run("count_rows", {"dataset": "orders.csv"}, ME)).result["scanned"]["rows"] == 3
+    with pytest.raises(LimitExceeded, match="after 2 seconds"):
+        await slow
+    await executor.close()
+    assert list((tmp_path / "workspace" / "snapshots").glob(".unfinished-*")) == []
+
+
+async def test_a_call_that_waits_while_the_pool_closes_starts_no_worker(make_executor: Make, tmp_path: Path) -> None:
+    executor = make_executor(workers=1)
+    running = asyncio.create_task(executor.run("sleep_and_touch", {"seconds": 30, "file": str(tmp_path / "f")}, ME))
+    waiting = asyncio.create_task(executor.run("report_progress", {}, ME))
+    await _until((tmp_path / "f").exists)
+    await executor.close()
+    for call in (running, waiting):
+        with pytest.raises(Unavailable):
+            await call
+
+
+async def test_a_worker_that_died_while_idle_is_replaced_unnoticed(make_executor: Make, tmp_path: Path) -> None:
+    executor = make_executor()
+    first = await executor.run("sleep_and_touch", {"seconds": 0.1, "file": str(tmp_path / "f")}, ME)
+    os.kill(first.result["pid"], signal.SIGKILL)
+    await asyncio.sleep(0.2)
+    second = await executor.run("sleep_and_touch", {"seconds": 0.1, "file": str(tmp_path / "f")}, ME)
+    assert second.result["pid"] != first.result["pid"]
+    await executor.close()
+    assert list((tmp_path / "workspace" / "spill").iterdir()) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import unknown
 from ..results import Scanned
+from .values import as_python
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
@@ -105,7 +106,7 @@ class Dataset:
         Names are the caller's; the engine sees short ones, so any text will do.
 
         Returns:
-            A plain Python value for each name, in the given order: None for null; a timestamp that Python
+            A plain Python value for each name, in the given order: None for null; a moment that Python
             can't hold (`infinity`, years past 9999) as text.
         """
         names = list(expressions)
@@ -114,7 +115,7 @@ class Dataset:
             batch = names[start : start + AGGREGATES_AT_ONCE]
             keyed = {f"a{index}": expressions[name] for index, name in enumerate(batch)}
             row = self.table.aggregate(**keyed).to_pyarrow()
-            values.update({name: _plain(row.column(f"a{index}")) for index, name in enumerate(batch)})
+            values.update({name: as_python(row.column(f"a{index}")[0]) for index, name in enumerate(batch)})
         return values
 
     def sample(self, rows: int, columns: Sequence[str] | None = None, *, seed: int = 0) -> Sample:
@@ -184,13 +185,3 @@ def _fetched(table: ir.Table, names: Sequence[str]) -> pa.Table:
     if not names:
         return pa.table({"_": pa.nulls(int(table.count().to_pyarrow().as_py()))}).select([])
     return table.select(*names).to_pyarrow()
-
-
-def _plain(column: pa.ChunkedArray) -> Any:
-    """Return the one value of a column as Python has it, or as text where Python has no such value."""
-    import pyarrow as pa
-
-    try:
-        return column[0].as_py()
-    except (ValueError, OverflowError):
-        return column.cast(pa.string())[0].as_py()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from .casting import ANY, Untyped
 from .dialects import LONE_COLUMN, Dialect, Row, blank, find_dialect, long_fields
-from .sql import literal
+from .sql import file_literal, literal
 from .text import count_records, plain_text
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def read_delimited(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path],
 def _scan(paths: Sequence[Path], dialect: Dialect) -> str:
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in dialect.names)
     return (
-        f"SELECT * FROM read_csv([{', '.join(literal(str(path)) for path in paths)}], columns = {{{columns}}}, "
+        f"SELECT * FROM read_csv([{', '.join(map(file_literal, paths))}], columns = {{{columns}}}, "
         f"auto_detect = false, header = false, skip = {dialect.skip}, delim = {literal(dialect.delimiter)}, "
         f"quote = {literal(dialect.quote)}, escape = {literal(dialect.quote)}, comment = '', nullstr = '', "
         f"new_line = '{dialect.newline.encode('unicode_escape').decode()}', encoding = 'utf-8', compression = 'none')"
@@ -109,7 +109,7 @@ def _scan(paths: Sequence[Path], dialect: Dialect) -> str:
 
 def staged(paths: Sequence[Path], *, by_name: bool = False) -> str:
     """Return the query over Parquet files that a reader has written for itself."""
-    files = ", ".join(literal(str(path)) for path in paths)
+    files = ", ".join(map(file_literal, paths))
     return f"SELECT * FROM read_parquet([{files}], union_by_name = {str(by_name).lower()}, hive_partitioning = false)"
 
 

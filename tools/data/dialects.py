@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataUnreadable
+from .sql import file_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,7 +85,8 @@ def find_dialect(connection: duckdb.DuckDBPyConnection, path: Path) -> Dialect:
         raise DataUnreadable(f"{path.name!r} holds nothing but blank lines; name another file")
     delimiter, quote = _delimiter_and_quote(connection, path, sample)
     backslash = re.search(rf"\\{quote}(?!\s*({re.escape(delimiter)}|$))", sample, re.MULTILINE)
-    escape = "\\" if backslash and quote * 2 not in sample.replace(f"\\{quote}", "") else None
+    escaped = backslash and quote * 2 not in sample.replace(f"\\{quote}", "")
+    escape = "\\" if escaped and not _reads_strictly(sample, delimiter, quote) else None
     records = _records(sample, delimiter, quote, escape)
     width = _width([row for _, row in records])
     # Lines of a title above the table have fewer fields than it.
@@ -125,6 +127,16 @@ def _sample(path: Path) -> str:
         whole = not file.read(1)
     text = data.decode("utf-8-sig", errors="ignore")
     return text if whole or "\n" not in text else text[: text.rindex("\n") + 1]
+
+
+def _reads_strictly(sample: str, delimiter: str, quote: str) -> bool:
+    """Tell whether doubled quotes alone explain every quote; a backslash is then only a backslash."""
+    try:
+        for _ in _parse(sample.splitlines(keepends=True), delimiter, quote, None, strict=True):
+            pass
+    except csv.Error:
+        return False
+    return True
 
 
 def _records(sample: str, delimiter: str, quote: str, escape: str | None = None) -> list[tuple[int, Row]]:
@@ -250,7 +262,9 @@ def _ask_duckdb(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None
     import duckdb
 
     try:
-        found = connection.execute("SELECT Delimiter FROM sniff_csv(?, strict_mode = false)", [str(path)]).fetchone()
+        found = connection.execute(
+            f"SELECT Delimiter FROM sniff_csv({file_literal(path)}, strict_mode = false)"  # noqa: S608
+        ).fetchone()
     except duckdb.InvalidInputException:
         return None
     return str(found[0]) if found else None

@@ -9,12 +9,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataUnreadable
 from .casting import NUMBERS, TEMPORAL, Form, Untyped
-from .sql import identifier, literal
+from .sql import file_literal, identifier, literal
 from .text import plain_text
 
 if TYPE_CHECKING:
@@ -46,8 +47,13 @@ def read_documents(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path],
     """Read JSON or NDJSON files as one query; fields that differ in type between records become text.
 
     Raises:
-        DataUnreadable: a file is empty, damaged or not JSON; the message names the line.
+        DataUnreadable: a file is empty, damaged, nested too deeply or not JSON; the message names the line.
     """
+    with _of_bearable_depth(paths):
+        return _read(connection, paths, folder)
+
+
+def _read(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], folder: Path) -> Untyped:
     import duckdb
 
     texts = [plain_text(path, folder) for path in paths]
@@ -68,6 +74,23 @@ def read_documents(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path],
     return Untyped(query, forms, encoding=encoding, notes=(*notes, *found))
 
 
+@contextmanager
+def _of_bearable_depth(paths: Sequence[Path]) -> Iterator[None]:
+    """Tell in our words where objects and arrays lie deeper in each other than Python or the engine can follow."""
+    import duckdb
+
+    name = repr(paths[0].name) if len(paths) == 1 else f"{paths[0].name!r} or another of the {len(paths)} files"
+    try:
+        yield
+    except (RecursionError, duckdb.BinderException) as error:
+        if not isinstance(error, RecursionError) and "expression depth" not in str(error):
+            raise
+        raise DataUnreadable(
+            f"{name} is nested too deeply for a table: objects or arrays lie hundreds of levels inside each other; "
+            "write it anew with fewer levels, the inner ones as text"
+        ) from error
+
+
 def _records(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, dict[str, Form], list[str]]:
     query, forms, notes = _query(connection, files)
     # The schema was inferred; this reads every record by it.
@@ -78,6 +101,7 @@ def _records(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tu
 def _query(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, dict[str, Form], list[str]]:
     plain = connection.sql(_scan(files, {}))
     names, types = list(plain.columns), list(plain.types)
+    _check_keys(files, names, types)
     if names == ["json"] and str(types[0]) == "JSON":
         raise DataUnreadable(
             f"{files[0].name!r} holds no records: a table is an array of objects, as in "
@@ -109,6 +133,17 @@ def _query(connection: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> tupl
     return query, forms, []
 
 
+def _check_keys(files: Sequence[Path], names: Sequence[str], types: Sequence[Any]) -> None:
+    """Refuse keys that SQL can't name, at any depth."""
+    for name, dtype in zip(names, types, strict=True):
+        if "\0" in name or "\0" in str(dtype):
+            where = f"the key {name!r}" if "\0" in name else f"a key inside {name!r}"
+            raise DataUnreadable(
+                f"{files[0].name!r} can't be read as a table: {where} holds a NUL character (\\u0000), "
+                "which no column's name may; rename the key"
+            )
+
+
 def _columns(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[str, Any]]:
     relation = connection.sql(query)
     return zip(relation.columns, relation.types, strict=True)
@@ -129,7 +164,7 @@ def _scan(files: Sequence[Path], columns: dict[str, str]) -> str:
         else ""
     )
     return (
-        f"SELECT * FROM read_json([{', '.join(literal(str(path)) for path in files)}], {given}"
+        f"SELECT * FROM read_json([{', '.join(map(file_literal, files))}], {given}"
         f"sample_size = -1, union_by_name = {'false' if columns else 'true'}, map_inference_threshold = -1, "
         f"field_appearance_threshold = 0, compression = 'uncompressed', maximum_object_size = {_largest(files)})"
     )

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from ..errors import BadRequest, DataUnreadable, LimitExceeded, NotAllowed, Unavailable
 from .files import PACKED_SUFFIXES, looks_like_data
+from .unfinished import unfinished_prefix
 from .urls import addresses_of, checked_url, port_of, shown_url
 
 DEFAULT_MAX_MB = 2_000
@@ -115,7 +116,7 @@ class Downloads:
         if announced.isdecimal() and int(announced) > limit:
             raise too_large
         done, digest = 0, blake2b(digest_size=12)
-        with tempfile.NamedTemporaryFile(dir=self.folder, suffix=".tmp", delete=False) as handle:
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=unfinished_prefix(), delete=False) as handle:
             partial = Path(handle.name)
             try:
                 while piece := answer.read(_PIECE):

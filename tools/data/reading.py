@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import tempfile
-import time
 import uuid
 import weakref
 import zipfile
@@ -21,8 +20,9 @@ from typing import TYPE_CHECKING
 from ..errors import BadRequest, DataUnreadable, LimitExceeded
 from .casting import Untyped, typed
 from .dataset import Reading
-from .sql import literal
+from .sql import file_literal, literal
 from .text import GZIP, ZSTD, unpacked
+from .unfinished import sweep_unfinished, unfinished_prefix
 from .views import make_view, parquet_view
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # Raised when files are read in another way, so that older snapshots are not used.
 VERSION = 1
-STALE_SECONDS = 24 * 3600
 
 _SUFFIXES = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".psv", ".txt", ".dat"), "csv"),
@@ -209,7 +208,7 @@ def _parquet(backend: Backend, paths: Sequence[Path]) -> tuple[ir.Table, Reading
     if len(paths) == 1:
         table, notes = parquet_view(backend, paths[0])
     else:
-        files = ", ".join(literal(str(path)) for path in paths)
+        files = ", ".join(map(file_literal, paths))
         query = f"SELECT * FROM read_parquet([{files}], union_by_name = true, hive_partitioning = true)"
         table, notes = make_view(backend, query)
     return table, Reading(notes=tuple(notes))
@@ -249,8 +248,8 @@ def _kept(target: Path) -> Reading | None:
 
 def _convert(backend: Backend, paths: Sequence[Path], form: str, target: Path) -> Reading:
     """Read files into a typed snapshot; it appears whole or not at all, its description last."""
-    _sweep(target.parent)
-    with tempfile.TemporaryDirectory(prefix=".reading-", dir=target.parent) as folder:
+    sweep_unfinished(target.parent)
+    with tempfile.TemporaryDirectory(prefix=unfinished_prefix(), dir=target.parent) as folder:
         raw = _reader(form)(backend.con, paths, Path(folder))
         query, notes = typed(backend.con, raw.query, raw.texts)
         written = Path(folder) / "snapshot.parquet"
@@ -276,10 +275,3 @@ def _reader(form: str) -> Callable[[duckdb.DuckDBPyConnection, Sequence[Path], P
     from .documents import read_documents
 
     return read_documents
-
-
-def _sweep(home: Path) -> None:
-    """Remove what a reader that was killed has left behind."""
-    for left in home.glob(".reading-*"):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)

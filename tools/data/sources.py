@@ -93,6 +93,11 @@ class Opener:
         except RefineryError as error:
             raise type(error)(f"dataset {text!r} stands for {shown_source(entry.source)}: {error}") from None
 
+    def is_remote(self, text: str) -> bool:
+        """Tell whether finding it means fetching it, which may take as long as its server likes."""
+        entry = self.registry.get(text)
+        return (text if entry is None else entry.source).lower().startswith(("http://", "https://"))
+
     def open(self, text: str) -> Dataset:
         """Find a dataset and open it; raises as `resolve` does, and `DataUnreadable` for what is no table."""
         return self.open_source(self.resolve(text))

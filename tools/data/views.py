@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .sql import identifier, literal
+from .sql import file_literal, identifier
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -20,7 +20,7 @@ ROW = "file_row_number"
 
 def parquet_view(backend: Backend, path: Path) -> tuple[ir.Table, list[str]]:
     """Make a view of one Parquet file, and beside it one in which its rows have numbers, for `numbered_rows`."""
-    scan = f"read_parquet({literal(str(path))}, hive_partitioning = false"
+    scan = f"read_parquet({file_literal(path)}, hive_partitioning = false"
     table, notes = make_view(backend, f"SELECT * FROM {scan})")
     if ROW not in {name.casefold() for name in table.columns}:
         _create(

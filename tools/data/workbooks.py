@@ -13,13 +13,17 @@ from ..errors import DataUnreadable, LimitExceeded
 from .casting import TEMPORAL, Form, Untyped
 from .delimited import staged
 from .dialects import column_names, is_header
+from .extents import Extent, opendocument_extents, sheet_extent
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from python_calamine import CalamineWorkbook
 
 # All of a sheet is held in memory while it is read.
 MOST_UNPACKED_BYTES = 4 << 30
+# Empty cells between filled ones take memory like these, some forty bytes each.
+MOST_CELLS = 64_000_000
 
 
 def read_workbooks(_: duckdb.DuckDBPyConnection, paths: Sequence[Path], folder: Path) -> Untyped:
@@ -27,7 +31,7 @@ def read_workbooks(_: duckdb.DuckDBPyConnection, paths: Sequence[Path], folder: 
 
     Raises:
         DataUnreadable: a file is damaged, protected by a password or holds no table.
-        LimitExceeded: it unpacks to more than memory should hold.
+        LimitExceeded: it unpacks to more, or spans more cells, than memory should hold.
     """
     import pyarrow.parquet as pq
 
@@ -49,10 +53,13 @@ def _sheet(path: Path) -> tuple[pa.Table, list[str]]:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     _check_size(path)
+    # All sheets of an OpenDocument are laid out when it is opened; those of Excel when they are asked for.
+    for name, extent in opendocument_extents(path):
+        _check_extent(path, name, extent)
     try:
         workbook = CalamineWorkbook.from_path(path)
         names = list(workbook.sheet_names)
-        sheets = ((name, workbook.get_sheet_by_name(name).to_python()) for name in names)
+        sheets = ((name, _cells(workbook, path, name)) for name in names)
         name, rows = next(((name, rows) for name, rows in sheets if any(map(_filled, rows))), ("", []))
     except PasswordError as error:
         raise DataUnreadable(f"{path.name!r} is protected by a password; save a copy without it") from error
@@ -68,6 +75,20 @@ def _sheet(path: Path) -> tuple[pa.Table, list[str]]:
     columns = list(zip(*body, strict=True)) if body else [()] * len(header)
     arrays = [_column(values) for values in columns]
     return pa.Table.from_arrays(arrays, names=header), notes + found
+
+
+def _cells(workbook: CalamineWorkbook, path: Path, name: str) -> list[list[Any]]:
+    _check_extent(path, name, sheet_extent(path, name, MOST_CELLS))
+    return workbook.get_sheet_by_name(name).to_python()
+
+
+def _check_extent(path: Path, name: str, extent: Extent | None) -> None:
+    if extent is not None and extent.cells > MOST_CELLS:
+        raise LimitExceeded(
+            f"sheet {name!r} of {path.name!r} spans {extent}, which are {extent.cells:,} cells, more than the "
+            f"{MOST_CELLS:,} allowed; delete what stands far from the table (Ctrl+End leads to the last cell) "
+            "and save, or save the table as CSV"
+        )
 
 
 def _check_size(path: Path) -> None:

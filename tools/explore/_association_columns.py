@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..columns import ColumnProfile, profile_columns
 from ..data.dataset import Dataset
+from ..data.values import as_python, microseconds
 from ..results import Scanned
 from ._association_measures import binned
 
@@ -143,7 +144,7 @@ def _factorised(array: pa.Array) -> tuple[Codes, list[Any]]:
         array = array.dictionary_decode()
     encoded = pc.dictionary_encode(array)
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, encoded.dictionary.to_pylist()
+    return codes, as_python(encoded.dictionary)
 
 
 def _numbers(array: pa.Array) -> Array:
@@ -153,7 +154,7 @@ def _numbers(array: pa.Array) -> Array:
     import pyarrow.compute as pc
 
     if pa.types.is_temporal(array.type):
-        array = pc.cast(pc.cast(array, pa.timestamp("us"), safe=False), pa.int64())
+        array = microseconds(array)
     if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
         values = pd.to_numeric(pd.Series(array.to_pylist(), dtype=object), errors="coerce").to_numpy(dtype=float)
     else:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ..results import Model
 from ._association_columns import MOST_COLUMNS, Encoded
 
@@ -257,7 +258,7 @@ def _counted(dataset: Dataset, candidate: Dependency) -> Dependency:
                 found=_plain(row["b"]),
                 rows=row["n"],
             )
-            for row in odd.order_by([odd.against.desc(), odd.a]).limit(_LOOKED_AT).to_pyarrow().to_pylist()
+            for row in as_python(odd.order_by([odd.against.desc(), odd.a]).limit(_LOOKED_AT).to_pyarrow())
             if row["most"] > row["n"]
         ]
     return Dependency(

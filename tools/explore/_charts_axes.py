@@ -50,11 +50,9 @@ class Axes:
         """Return a column as its natural axis.
 
         Raises:
-            BadRequest: there is no such column, or it holds no value.
+            BadRequest: there is no such column, or it holds no value, or none that can be drawn.
         """
-        profile = self._profile([name])[name]
-        if profile.nulls >= profile.rows:
-            raise BadRequest(f"column {name!r} holds no values to draw; choose another")
+        profile = self._filled(name)
         column: Any = self.dataset.table[name]
         dtype = self.dataset.schema[name]
         if dtype.is_numeric():
@@ -62,9 +60,9 @@ class Axes:
             finite = (number.isnan() | number.isinf()).ifelse(None, number)
             return Axis(name, "numeric", finite, whole=dtype.is_integer(), levels=profile.distinct)
         if dtype.is_timestamp() or dtype.is_date():
-            return Axis(name, "datetime", column.cast("timestamp"), levels=profile.distinct)
+            return self._parsed(name, "datetime", _drawable(column), profile)
         if dtype.is_string() and (profile.datetime_share or 0) >= _READABLE:
-            return self._parsed(name, "datetime", column.try_cast("timestamp"), profile)
+            return self._parsed(name, "datetime", _drawable(column), profile)
         if dtype.is_string() and (profile.numeric_share or 0) >= _READABLE and profile.distinct > 2:
             number = column.try_cast("float64")
             return self._parsed(name, "numeric", (number.isnan() | number.isinf()).ifelse(None, number), profile)
@@ -77,11 +75,13 @@ class Axes:
         return self.category(name) if coded and axis.kind == "numeric" else axis
 
     def category(self, name: str) -> Axis:
-        """Return a column as labels, whatever it holds."""
-        axis = self.read(name)
-        if axis.kind == "category":
-            return axis
-        return Axis(name, "category", self.dataset.table[name].cast("string"), levels=axis.levels)
+        """Return a column as labels, whatever it holds.
+
+        Raises:
+            BadRequest: it holds no value.
+        """
+        profile = self._filled(name)
+        return Axis(name, "category", self.dataset.table[name].cast("string"), levels=profile.distinct)
 
     def number(self, name: str, use: str) -> Axis:
         """Return a column as numbers.
@@ -141,12 +141,32 @@ class Axes:
 
     def _parsed(self, name: str, kind: AxisKind, values: Any, profile: ColumnProfile) -> Axis:
         read = int(self.dataset.aggregate({"read": values.count()})["read"])
+        if not read and not self.dataset.schema[name].is_string():
+            raise BadRequest(f"column {name!r} holds no date of the years 1 to 9999 to draw; choose another")
         if not read:
             return Axis(name, "category", self.dataset.table[name].cast("string"), levels=profile.distinct)
         return Axis(name, kind, values, unread=profile.rows - profile.nulls - read, levels=profile.distinct)
+
+    def _filled(self, name: str) -> ColumnProfile:
+        profile = self._profile([name])[name]
+        if profile.nulls >= profile.rows:
+            raise BadRequest(f"column {name!r} holds no values to draw; choose another")
+        return profile
 
     def _profile(self, names: Sequence[str]) -> dict[str, ColumnProfile]:
         missing = [name for name in names if name not in self._profiles]
         if missing:
             self._profiles.update(profile_columns(self.dataset, missing))
         return {name: self._profiles[name] for name in names}
+
+
+def _drawable(column: Any) -> Any:
+    """Return the moments that calendars here know: neither Python nor a picture has years before 1 or past 9999."""
+    import ibis
+
+    dtype = column.type()
+    # Dates, seconds and milliseconds reach further than what they are drawn as, so they are cut before the cast.
+    further = dtype.is_date() or (dtype.is_timestamp() and dtype.scale in {0, 3})
+    moments = column if further else column.try_cast("timestamp")
+    first, last = (ibis.timestamp(edge).cast(moments.type()) for edge in ("0001-01-01 00:00:00", "9999-12-31 23:59:59"))
+    return moments.between(first, last).ifelse(moments, None).cast("timestamp")

@@ -27,6 +27,8 @@ _UNITS = [
     ("Y", 31557600, "year"),
 ]
 _EPOCH = datetime.datetime(1970, 1, 1)
+_FIRST = (datetime.datetime.min - _EPOCH).total_seconds()
+_LAST = (datetime.datetime.max.replace(microsecond=0) - _EPOCH).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def bins(drawn: Span, wanted: int, *, whole: bool = False) -> Bins:
         return Bins(drawn.low - 0.5, 1.0, int(width) + 1)
     step = _round_step(width / wanted)
     if whole:
-        step = max(1.0, math.ceil(step))
+        step = float(max(1, math.ceil(step)))
     start = math.floor(drawn.low / step) * step
     if start > drawn.low:
         start -= step
@@ -161,8 +163,8 @@ def instant(value: Any) -> str:
 
 
 def moment(value: float) -> datetime.datetime:
-    """Return the moment of seconds since 1970."""
-    return _EPOCH + datetime.timedelta(seconds=value)
+    """Return the moment of seconds since 1970; a bin may reach beyond the last one that there is."""
+    return _EPOCH + datetime.timedelta(seconds=min(max(value, _FIRST), _LAST))
 
 
 def _say(axis: Axis, value: float) -> str:

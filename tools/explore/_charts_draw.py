@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..errors import BadRequest
 from ..results import Scanned
 from ._charts_axes import Axis
 from ._charts_data import MISSING, OTHER, Bins, Span, bins, grouped, instant, moment, seconds, span, time_unit, within
@@ -181,6 +182,8 @@ def box(dataset: Dataset, y: Axis, x: Axis | None) -> Plot:
     edges, exact = [0.05, 0.25, 0.5, 0.75, 0.95], dataset.rows <= _EXACT_ROWS
     digest = table.y.quantile(edges) if exact else table.y.approx_quantile(edges)
     found = records(table.group_by("x").aggregate(n=table.count(), q=digest, least=table.y.min(), most=table.y.max()))
+    if not found:
+        raise BadRequest(f"column {y.name!r} holds no finite number to draw a box of; choose another")
     values = []
     for row in found:
         p5, q1, median, q3, p95 = (number(edge) for edge in row["q"])
@@ -280,8 +283,10 @@ def _next(begin: datetime.datetime, unit: str) -> datetime.datetime:
     months = {"M": 1, "Q": 3, "Y": 12}.get(unit)
     if months is not None:
         count = begin.year * 12 + begin.month - 1 + months
-        return begin.replace(year=count // 12, month=count % 12 + 1)
-    return begin + datetime.timedelta(seconds={"s": 1, "m": 60, "h": 3600, "D": 86400, "W": 604800}[unit])
+        year, month = divmod(count, 12)
+        return begin.replace(year=year, month=month + 1) if year <= datetime.MAXYEAR else datetime.datetime.max
+    length = datetime.timedelta(seconds={"s": 1, "m": 60, "h": 3600, "D": 86400, "W": 604800}[unit])
+    return min(begin, datetime.datetime.max - length) + length
 
 
 def _smoothed(counts: list[int], cut: Bins) -> list[tuple[float, float]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from typing import Any
 
 WIDTH, HEIGHT = 640, 340
@@ -18,6 +19,8 @@ BLUE = PALETTE[0]
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 _VERSION = "6.1"
 _LABEL = 60
+# What XML 1.0 has no way to say; the renderer makes an SVG of a specification and dies of it.
+_UNDRAWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 Json = dict[str, Any]
 
@@ -59,7 +62,7 @@ _CONFIG: Json = {
 
 def label(text: Any) -> str:
     """Return text from a cell or a column's name on one line of bounded length."""
-    flat = " ".join(str(text).split()) or "(blank)"
+    flat = " ".join(_printable(str(text)).split()) or "(blank)"
     return flat if len(flat) <= _LABEL else flat[: _LABEL - 1] + "…"
 
 
@@ -110,15 +113,18 @@ def color(title: str, levels: list[str]) -> Json:
 
 def specification(body: Json, values: list[Json], *, title: str, subtitle: list[str]) -> Json:
     """Return the whole specification with its data inline."""
-    return {
-        "$schema": _SCHEMA,
-        "title": {"text": label(title), "subtitle": [line for text in subtitle for line in _wrapped(text)]},
-        "data": {"values": values},
-        "width": WIDTH,
-        "height": HEIGHT,
-        **body,
-        "config": _CONFIG,
-    }
+    whole: Json = _printable(
+        {
+            "$schema": _SCHEMA,
+            "title": {"text": label(title), "subtitle": [line for text in subtitle for line in _wrapped(text)]},
+            "data": {"values": values},
+            "width": WIDTH,
+            "height": HEIGHT,
+            **body,
+            "config": _CONFIG,
+        }
+    )
+    return whole
 
 
 def picture(spec: Json) -> str:
@@ -127,6 +133,15 @@ def picture(spec: Json) -> str:
 
     png: bytes = vl_convert.vegalite_to_png(spec, vl_version=_VERSION, scale=1.25, allowed_base_urls=[])
     return base64.b64encode(png).decode("ascii")
+
+
+def _printable(part: Any) -> Any:
+    """Return a part of a specification with U+FFFD for each character that a picture can't hold."""
+    if isinstance(part, str):
+        return _UNDRAWABLE.sub("\ufffd", part)
+    if isinstance(part, dict):
+        return {_printable(key): _printable(value) for key, value in part.items()}
+    return [_printable(item) for item in part] if isinstance(part, list) else part
 
 
 def _wrapped(text: str, width: int = 105) -> list[str]:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import microseconds
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
+# The fourth powers of smaller numbers can be added up.
+_LARGE = 1e70
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -42,19 +45,12 @@ class Frequencies:
         return Numbers.sort(values.to_numpy(zero_copy_only=False), self.counts.to_numpy(zero_copy_only=False))
 
     def moments_in_time(self) -> Numbers:
-        """Return dates or timestamps as microseconds since 1970, sorted."""
-        return Numbers.sort(
-            microseconds(self.values).to_numpy(zero_copy_only=False), self.counts.to_numpy(zero_copy_only=False)
-        )
-
-
-def microseconds(array: pa.Array) -> pa.Array:
-    """Return dates or timestamps as microseconds since 1970."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    zone = getattr(array.type, "tz", None)
-    return pc.cast(pc.cast(array, pa.timestamp("us", zone), safe=False), pa.int64())
+        """Return dates or timestamps as microseconds since 1970, sorted; infinite ones are left out."""
+        counted = microseconds(self.values)
+        there = counted.is_valid()
+        rows = self.counts.filter(there).to_numpy(zero_copy_only=False)
+        numbers = Numbers.sort(counted.filter(there).to_numpy(zero_copy_only=False), rows)
+        return replace(numbers, not_finite=self.filled - numbers.rows)
 
 
 def frequencies(dataset: Dataset, name: str) -> Frequencies:
@@ -107,7 +103,11 @@ class Numbers:
         upper = np.minimum(lower + 1, self.rows - 1)
         low = self.values[np.searchsorted(ends, lower, side="right")].astype(float)
         high = self.values[np.searchsorted(ends, upper, side="right")].astype(float)
-        found = low + (high - low) * (places - lower)
+        part = places - lower
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = low + (high - low) * part
+        # Two numbers may lie further apart than the greatest there is.
+        found = np.where(np.isfinite(found), found, low * (1 - part) + high * part)
         return {str(q): float(value) for q, value in zip(at, found, strict=True)}
 
     def power_sums(self) -> PowerSums:
@@ -117,17 +117,20 @@ class Numbers:
         if not self.rows:
             return PowerSums(0, 0.0, 0.0, 0.0, 0.0, 0.0)
         values, counts = self.values.astype(np.float64), self.counts.astype(np.float64)
+        largest = float(np.abs(values).max())
+        # A power of two, so that nothing is rounded; the fourth power of larger numbers would overflow.
+        unit = 2.0 ** (math.frexp(largest)[1] - 1) if largest > _LARGE else 1.0
+        values = values / unit
         mean = math.fsum(values * counts) / self.rows
-        with np.errstate(over="ignore", invalid="ignore"):
-            about = values - mean
-            square = about * about
-            sums = [float(np.dot(power, counts)) for power in (about, square, square * about, square * square)]
-        return PowerSums(self.rows, mean, *sums)
+        about = values - mean
+        square = about * about
+        sums = [float(np.dot(power, counts)) for power in (about, square, square * about, square * square)]
+        return PowerSums(self.rows, mean * unit, *sums, unit=unit)
 
 
 @dataclass(frozen=True)
 class PowerSums:
-    """Mean, and sums of the first to fourth power of the distances from a centre near it."""
+    """Mean, and sums of the first to fourth power of the distances, in `unit`s, from a centre near it."""
 
     rows: int
     mean: float
@@ -135,10 +138,11 @@ class PowerSums:
     second: float
     third: float
     fourth: float
+    unit: float = 1.0
 
     def centre(self) -> float:
         """Return a number near the mean of so few binary digits that distances from it are hardly ever rounded."""
-        spread = math.sqrt(self.second / self.rows) if self.rows else 0.0
+        spread = math.sqrt(self.second / self.rows) * self.unit if self.rows else 0.0
         if not spread or not math.isfinite(spread):
             return self.mean
         step = 2.0 ** (math.floor(math.log2(spread)) - 3)
@@ -149,14 +153,17 @@ class PowerSums:
         if not self.rows:
             return {}
         n, shift = self.rows, self.first / self.rows
-        second = max(0.0, self.second / n - shift**2)
         shape: dict[str, float | None] = {"mean": self.mean, "std": None}
-        if n > 1:
-            shape["std"] = math.sqrt(second * n / (n - 1))
-        # Below this the values differ by rounding alone, and a ratio of such powers is noise.
-        if second > (1e-12 * max(1e-300, abs(self.mean))) ** 2 and second > 1e-140:
-            third = self.third / n - 3 * shift * self.second / n + 2 * shift**3
-            fourth = self.fourth / n - 4 * shift * self.third / n + 6 * shift**2 * self.second / n - 3 * shift**4
-            shape["skew"] = third / second**1.5
-            shape["kurtosis"] = fourth / second**2 - 3
+        # Sums that an engine let overflow tell nothing.
+        if math.isfinite(self.second) and abs(shift) < _LARGE:
+            second = max(0.0, self.second / n - shift**2)
+            if n > 1:
+                shape["std"] = math.sqrt(second * n / (n - 1)) * self.unit
+            # Below this the values differ by rounding alone, and a ratio of such powers is noise.
+            noise = (1e-12 * max(1e-300, min(_LARGE, abs(self.mean / self.unit)))) ** 2
+            if second > max(noise, 1e-140) and math.isfinite(self.fourth):
+                third = self.third / n - 3 * shift * self.second / n + 2 * shift**3
+                fourth = self.fourth / n - 4 * shift * self.third / n + 6 * shift**2 * self.second / n - 3 * shift**4
+                shape["skew"] = third / second**1.5
+                shape["kurtosis"] = fourth / second**2 - 3
         return {key: value if value is None or math.isfinite(value) else None for key, value in shape.items()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..columns import glance_at_columns
 from ..data.dataset import Dataset
+from ..data.values import as_python, microseconds, moment
 from ..placeholders import stands_for_missing
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _bins(name: str, values: pa.Array, absent: npt.NDArray[np.bool_]) -> Predict
     if pa.types.is_temporal(values.type):
         if pa.types.is_time(values.type) or pa.types.is_duration(values.type):
             return None
-        numeric = pc.cast(pc.cast(values, pa.timestamp("us", getattr(values.type, "tz", None)), safe=False), pa.int64())
+        numeric = microseconds(values)
     numbers = pc.cast(numeric, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     present = ~absent & np.isfinite(numbers)
     if present.sum() < 2 * ENOUGH:
@@ -208,13 +209,11 @@ def _bins(name: str, values: pa.Array, absent: npt.NDArray[np.bool_]) -> Predict
 
 
 def _edge(edge: float, dtype: pa.DataType) -> str:
-    import datetime as dt
-
     import pyarrow as pa
 
     if pa.types.is_temporal(dtype):
-        moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=edge)
-        return moment.strftime("%Y-%m-%d %H:%M" if not pa.types.is_date(dtype) else "%Y-%m-%d")
+        day, _, time = str(moment(edge)).replace("T", " ").partition(" ")
+        return day if pa.types.is_date(dtype) else f"{day} {time[:5]}"
     return f"{edge:.6g}"
 
 
@@ -230,7 +229,7 @@ def _levels(name: str, codes: npt.NDArray[np.int64], values: pa.Array) -> Predic
     new = np.full(len(values) + 1, len(frequent), dtype=np.int64)
     new[frequent] = np.arange(len(frequent))
     new[-1] = -1
-    labels = [str(values[int(index)].as_py())[:40] for index in frequent]
+    labels = [str(as_python(values[int(index)]))[:40] for index in frequent]
     return Predictor(name, new[codes], (*labels, "any other"))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..columns import ColumnProfile, profile_columns
 from ..data.dataset import Dataset
+from ..data.values import as_python, moment, seconds
 from ..errors import BadRequest
 from ..readings import name_words
 from ..results import Evidence, Finding, Model, Scanned, Severity
@@ -90,7 +91,7 @@ class Number:
         """Return the column of a table as finite numbers, null where there is none."""
         column: Any = table[self.name]
         if self.moments:
-            return column.cast("timestamp").epoch_seconds().cast("float64")
+            return seconds(column).cast("float64")
         number = column.try_cast("float64") if column.type().is_string() else column.cast("float64")
         return (number.isnan() | number.isinf()).ifelse(None, number)
 
@@ -100,14 +101,7 @@ class Number:
             return None
         if not self.moments:
             return float(f"{value:.6g}")
-        import datetime
-
-        try:
-            return (datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=value)).isoformat(
-                sep=" ", timespec="seconds"
-            )
-        except OverflowError:
-            return None
+        return str(moment(math.floor(value) * 1_000_000)).replace("T", " ")
 
 
 def numbers_of(
@@ -309,7 +303,7 @@ def _examples(dataset: Dataset, number: Number, fence: Fences) -> list[OutlierVa
     found = table.filter(_strange(table.value, fence)).order_by([ibis.desc(away), table.row]).limit(_EXAMPLES)
     return [
         OutlierValue(row=row["row"], value=number.say(row["value"]), id=row.get("id"))
-        for row in found.to_pyarrow().to_pylist()
+        for row in as_python(found.to_pyarrow())
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..data.dataset import Dataset, Sample
+from ..data.values import as_python
 from ..results import Model, Scanned
 from ._outlier_columns import Number, id_column
 from ._outlier_fences import ENOUGH, find_fences
@@ -69,7 +70,7 @@ def row_outliers(
     places = _standing_out(scores, contamination, _LEAST[method])
     residuals = _given_others(scaled)
     rows = sample.arrow.column("row").to_pylist()
-    ids = sample.arrow.column("id").to_pylist() if "id" in sample.arrow.column_names else None
+    ids = as_python(sample.arrow.column("id")) if "id" in sample.arrow.column_names else None
     medians = np.nanmedian(values[:, kept], axis=0)
     found = []
     for place in places:

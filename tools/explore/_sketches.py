@@ -9,7 +9,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
-from ._frequencies import Numbers, PowerSums, microseconds
+from ..data.values import microseconds, seconds
+from ._frequencies import Numbers, PowerSums
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -74,17 +75,21 @@ def scalars(
         texts: text columns.
         counted: columns of which nothing but the nulls is asked.
         keys: those of `numbers` that name rows, whose higher powers mean nothing.
-        finite: leave NaN and infinities of `numbers` out, and count them.
+        finite: leave NaN and infinities out, and count the others.
     """
     expressions: dict[Any, Any] = {}
     for name in (*numbers, *moments, *texts, *counted):
         expressions["filled", name] = dataset.table[name].count()
     for name in (*numbers, *moments):
-        column = dataset.table[name]
-        where = ~(column.isnan() | column.isinf()) if finite else None
+        column: Any = dataset.table[name]
+        where = None
+        if finite:
+            where = ~(column.isnan() | column.isinf()) if name in numbers else seconds(column).notnull()
         expressions["minimum", name], expressions["maximum", name] = column.min(where=where), column.max(where=where)
         if name in numbers:
             expressions |= _power_sums(name, column, numbers[name], where, shape=name not in keys)
+        elif finite:
+            expressions["finite", name] = column.count(where=where)
     for name in texts:
         length = dataset.table[name].length()
         expressions["shortest", name], expressions["longest", name] = length.min(), length.max()
@@ -121,7 +126,11 @@ def drawn_numbers(array: pa.Array) -> Numbers:
     import pyarrow.compute as pc
 
     column = array.drop_null()
-    column = microseconds(column) if pa.types.is_temporal(column.type) else pc.cast(column, pa.float64(), safe=False)
+    column = (
+        microseconds(column).drop_null()
+        if pa.types.is_temporal(column.type)
+        else pc.cast(column, pa.float64(), safe=False)
+    )
     values = column.to_numpy(zero_copy_only=False)
     return Numbers.sort(values, np.ones(len(values), dtype=np.int64))
 
@@ -172,15 +181,15 @@ def texts(dataset: Dataset, name: str, guess: int) -> Texts:
     )
 
 
-def widest_gaps(dataset: Dataset, name: str, first: Any, last: Any) -> list[tuple[int, int]]:
+def widest_gaps(dataset: Dataset, name: str, first: int, last: int) -> list[tuple[int, int]]:
     """Return pairs of neighbouring moments, in microseconds, that lie furthest apart, the widest first.
 
     Time is cut into equal spans with their first and last moment; a gap longer than a span lies between two of
     them, so what is found is exact. Shorter gaps are not looked for.
     """
-    width = max(1.0, (last - first).total_seconds() / _SPANS)
-    moment: Any = dataset.table[name].cast("timestamp")
-    spans = dataset.table.select(span=(moment.epoch_seconds() / width).floor().cast("int64"), moment=moment)
+    width = max(1.0, (last - first) / 1e6 / _SPANS)
+    moment: Any = dataset.table[name]
+    spans = dataset.table.select(span=(seconds(moment) / width).floor().cast("int64"), moment=moment)
     grouped = spans.group_by("span").aggregate(first=spans.moment.min(), last=spans.moment.max()).order_by("span")
     arrow = grouped.to_pyarrow().combine_chunks().drop_null()
     return neighbours(
@@ -193,7 +202,8 @@ def neighbours(firsts: npt.NDArray[Any], lasts: npt.NDArray[Any], most: int = 3)
     """Return the widest gaps between the end of one span and the start of the next."""
     import numpy as np
 
-    widths = firsts[1:] - lasts[:-1]
+    # As floats, because whole numbers so far apart would overflow.
+    widths = firsts[1:].astype(float) - lasts[:-1].astype(float)
     order = np.argsort(-widths, kind="stable")[:most]
     return [(int(lasts[index]), int(firsts[index + 1])) for index in order if widths[index] > 0]
 

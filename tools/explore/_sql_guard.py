@@ -96,11 +96,19 @@ def _walk(root: Any, scope: _Scope) -> Iterator[tuple[dict[str, Any], _Scope]]:
             for entry in (children.pop("cte_map", None) or {}).get("map", []):
                 # Its own name means itself only where it is recursive; else a table outside would be meant.
                 stack.append((entry["value"], seen))
-                seen = seen | {entry["key"].casefold()}
+                seen = seen | {_own_name(entry["key"])}
             if children.get("type") == "RECURSIVE_CTE_NODE":
-                seen = seen | {children["cte_name"].casefold()}
+                # The part that is run first can't see what it begins: there the name is a table outside.
+                stack.append((children.pop("right"), seen | {_own_name(children["cte_name"])}))
             yield node, seen
             stack += [(child, seen) for child in children.values()]
+
+
+def _own_name(name: str) -> str:
+    """Return the name of a common table expression; that of a view of the catalogue could stand for either."""
+    if name.casefold() in _catalogue():
+        raise NotAllowed(f"{name!r} is a table of the engine's own; call the expression otherwise. {ALLOWED}")
+    return name.casefold()
 
 
 def _check(node: dict[str, Any], scope: _Scope) -> None:
@@ -156,6 +164,15 @@ def _parser() -> DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(config={"enable_external_access": False, "threads": 1})
+
+
+@cache
+def _catalogue() -> frozenset[str]:
+    """The views of the engine that a name alone reaches."""
+    found = _parser().execute(
+        "SELECT view_name FROM duckdb_views() WHERE internal AND schema_name <> 'information_schema'"
+    )
+    return frozenset(name.casefold() for (name,) in found.fetchall())
 
 
 @cache

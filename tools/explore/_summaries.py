@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..columns import Glance, glance_of, value_counts
 from ..data.dataset import Dataset
+from ..data.values import as_python, microseconds, moment
 from ..kinds import judge
 from ._frequencies import Frequencies, Numbers, frequencies
 from ._sketches import count_distinct, drawn_numbers, neighbours, power_sums, rank_error, scalars, texts, widest_gaps
 
 if TYPE_CHECKING:
+    import ibis.expr.datatypes as dts
     import pyarrow as pa
 
 WHOLE_ROWS = 100_000
@@ -140,7 +142,7 @@ def _from_frequencies(dataset: Dataset, name: str, found: Frequencies, glance: G
     if role == "number" and found.filled:
         fields |= _numbers(found)
     elif role == "moment" and found.filled:
-        fields |= _moments(found)
+        fields |= _moments(found, dtype)
     elif role == "text" and found.filled:
         fields["lengths"] = _lengths(found)
     extremes = (fields.get("minimum"), fields.get("maximum"))
@@ -167,40 +169,35 @@ def _ends(values: Any) -> tuple[Any, Any]:
     import pyarrow.compute as pc
 
     both = pc.min_max(values)
-    return both["min"].as_py(), both["max"].as_py()
+    return as_python(both["min"]), as_python(both["max"])
 
 
-def _moments(found: Frequencies) -> dict[str, Any]:
-    low, high = _ends(found.values)
+def _moments(found: Frequencies, dtype: dts.DataType) -> dict[str, Any]:
     numbers = found.moments_in_time()
-    zone = getattr(found.values.type, "tz", None) is not None
-    return _span(low, high, numbers.quantiles(), neighbours(numbers.values, numbers.values), zone=zone)
+    fields: dict[str, Any] = {"not_finite": numbers.not_finite or None}
+    if numbers.rows:
+        low, high = _ends(found.values.filter(microseconds(found.values).is_valid()))
+        ends = int(numbers.values[0]), int(numbers.values[-1])
+        fields |= {"minimum": plain(low), "maximum": plain(high)}
+        fields |= _span(ends, numbers, neighbours(numbers.values, numbers.values), dtype)
+    return fields
 
 
-def _span(
-    low: Any, high: Any, quantiles: dict[str, float], gaps: list[tuple[int, int]], *, zone: bool
-) -> dict[str, Any]:
-    span = (high - low).total_seconds()
+def _span(ends: tuple[int, int], numbers: Numbers, gaps: list[tuple[int, int]], dtype: dts.DataType) -> dict[str, Any]:
     return {
-        "minimum": plain(low),
-        "maximum": plain(high),
-        "span_seconds": span,
-        "quantiles": {at: _moment(value, low, zone=zone) for at, value in quantiles.items()},
+        "span_seconds": (ends[1] - ends[0]) / 1e6,
+        "quantiles": {at: _written(value, dtype) for at, value in numbers.quantiles().items()},
         "gaps": [
-            {
-                "start": _moment(start, low, zone=zone),
-                "end": _moment(end, low, zone=zone),
-                "seconds": (end - start) / 1e6,
-            }
+            {"start": _written(start, dtype), "end": _written(end, dtype), "seconds": (end - start) / 1e6}
             for start, end in gaps
         ],
     }
 
 
-def _moment(microseconds: float, like: Any, *, zone: bool) -> str:
+def _written(count: float, dtype: dts.DataType) -> str:
     """Write microseconds since 1970 as the column writes its moments: dates as dates."""
-    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC if zone else None) + dt.timedelta(microseconds=round(microseconds))
-    return moment.isoformat() if isinstance(like, dt.datetime) else moment.date().isoformat()
+    text = str(plain(moment(count, zone=getattr(dtype, "timezone", None) is not None)))
+    return text.partition("T")[0] if dtype.is_date() else text
 
 
 def _lengths(found: Frequencies) -> dict[str, Any]:
@@ -213,7 +210,7 @@ def _lengths(found: Frequencies) -> dict[str, Any]:
 
 
 def _top(found: Frequencies, rows: int) -> list[dict[str, Any]]:
-    pairs = zip(found.values.slice(0, TOP).to_pylist(), found.counts.slice(0, TOP).to_pylist(), strict=True)
+    pairs = zip(as_python(found.values.slice(0, TOP)), found.counts.slice(0, TOP).to_pylist(), strict=True)
     return [{"value": plain(value), "count": count, "fraction": count / rows} for value, count in pairs]
 
 
@@ -270,8 +267,9 @@ class ManyValued:
         keys = [name for name in of["number"] if self._is_key(name)]
         values = scalars(self.dataset, centres, of["moment"], [], counted=of["other"], keys=keys)
         unbounded = {name: centre for name, centre in centres.items() if not _is_finite(values["second", name])}
-        if unbounded:
-            values |= scalars(self.dataset, unbounded, [], [], keys=keys, finite=True)
+        endless = [name for name in of["moment"] if _is_endless(values, name)]
+        if unbounded or endless:
+            values |= scalars(self.dataset, unbounded, endless, [], keys=keys, finite=True)
         return values | {("centre", name): centre for name, centre in centres.items()}
 
     def _is_key(self, name: str) -> bool:
@@ -309,17 +307,40 @@ class ManyValued:
         return fields
 
     def _moment(self, name: str, sampled: Numbers, values: Mapping[Any, Any]) -> dict[str, Any]:
-        low, high = values["minimum", name], values["maximum", name]
-        gaps = _gaps(self.dataset, name, sampled.values, low, high)
-        zone = getattr(self.dataset.schema[name], "timezone", None) is not None
-        return _span(low, high, sampled.quantiles(), gaps, zone=zone)
+        filled = int(values["filled", name])
+        finite = int(values.get(("finite", name), filled))
+        fields: dict[str, Any] = {"not_finite": filled - finite or None}
+        if finite:
+            low, high = values["minimum", name], values["maximum", name]
+            ends = _microseconds(low), _microseconds(high)
+            gaps = _gaps(self.dataset, name, sampled.values, *ends)
+            fields |= {"minimum": plain(low), "maximum": plain(high)}
+            fields |= _span(ends, sampled, gaps, self.dataset.schema[name])
+        return fields
 
 
 def _is_finite(value: Any) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _gaps(dataset: Dataset, name: str, sampled: Any, low: Any, high: Any) -> list[tuple[int, int]]:
+def _is_endless(values: Mapping[Any, Any], name: str) -> bool:
+    return any(str(values[end, name]).endswith("infinity") for end in ("minimum", "maximum"))
+
+
+def _microseconds(value: Any) -> int:
+    """Return a moment, which is text where Python has none, as microseconds since 1970."""
+    import numpy as np
+
+    if isinstance(value, dt.datetime) and value.tzinfo is not None:
+        value = value.astimezone(dt.UTC).replace(tzinfo=None)
+    plain_text = value.removesuffix("+00:00") if isinstance(value, str) else value
+    return int(np.datetime64(plain_text, "us").astype(np.int64))
+
+
+def _gaps(dataset: Dataset, name: str, sampled: Any, low: int, high: int) -> list[tuple[int, int]]:
     """Look for gaps where there can be one: no gap is longer than the longest between sampled moments."""
-    widest = max((end - start for start, end in neighbours(sampled, sampled, 1)), default=0)
-    return widest_gaps(dataset, name, low, high) if widest > (high - low).total_seconds() * 1e6 * _NOTABLE else []
+    import numpy as np
+
+    seen = np.concatenate([[low], sampled, [high]])
+    widest = max((end - start for start, end in neighbours(seen, seen, 1)), default=0)
+    return widest_gaps(dataset, name, low, high) if widest > (high - low) * _NOTABLE else []

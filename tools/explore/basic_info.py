@@ -9,6 +9,7 @@ from typing import Any
 from ..catalogue import action
 from ..data.dataset import Dataset
 from ..data.files import Budget, has_magic, matches
+from ..data.values import as_python
 from ..results import Model, Result
 
 PREVIEW_ROWS = 5
@@ -61,7 +62,7 @@ def basic_info(dataset: Dataset) -> BasicInfo:
     nulls = dataset.aggregate({name: dataset.table[name].isnull().sum() for name in dataset.columns})
     first = dataset.table.limit(_WEIGHED_ROWS).to_pyarrow()
     weight = first.nbytes / first.num_rows * dataset.rows if first.num_rows else 0
-    shown = first.slice(0, PREVIEW_ROWS).select(dataset.columns[:PREVIEW_COLUMNS]).to_pylist()
+    shown = as_python(first.slice(0, PREVIEW_ROWS).select(dataset.columns[:PREVIEW_COLUMNS]))
     return BasicInfo(
         dataset=dataset.name,
         scanned=dataset.everything,

@@ -193,4 +193,5 @@ def _choose(axes: Axes, *kinds: Any, without: list[str | None] | None = None) ->
 
 
 def _unread(axis: Axis) -> str:
-    return f"{axis.unread:,} values of {axis.name!r} can't be read as {axis.kind} and are left out"
+    kind = "datetime of the years 1 to 9999" if axis.kind == "datetime" else axis.kind
+    return f"{axis.unread:,} values of {axis.name!r} can't be read as {kind} and are left out"

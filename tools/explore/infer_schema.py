@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from ..catalogue import action
 from ..columns import ColumnProfile, Glance, glance_at_columns, profile_columns
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ..readings import name_words
 from ..results import Evidence, Finding, Model, Result, Scanned, worst_first
 from ._semantics import Guess, Texts, guess_number, guess_text
@@ -181,7 +182,7 @@ def _column(profile: ColumnProfile, glance: Glance, guesses: list[Guess]) -> Inf
         format=best.form,
         suggested=_suggest(profile, best),
         placeholders=placeholders,
-        examples=[_shown(value) for value in glance.values.slice(0, _EXAMPLES).to_pylist()],
+        examples=[_shown(value) for value in as_python(glance.values.slice(0, _EXAMPLES))],
     )
 
 

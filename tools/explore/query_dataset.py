@@ -46,7 +46,8 @@ class QueryAnswer(Result):
         return ["aggregate, filter or order in SQL rather than reading more rows"] if self.truncated else []
 
 
-@action("Query with SQL")
+# A query may ask for the time or for chance (now(), random(), TABLESAMPLE): a kept answer would be an old one.
+@action("Query with SQL", pure=False)
 def query_dataset(
     dataset: Dataset,
     sql: str,

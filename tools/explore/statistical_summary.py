@@ -168,6 +168,7 @@ def _findings(column: ColumnSummary, rows: int) -> list[Finding]:
         only = str(column.top[0].value)[:40] if column.top else "?"
         return [finding(f"{name!r} has one value only ({only})", "distinct", 1, rows - column.missing)]
     if column.not_finite:
-        text = f"{name!r} holds {column.not_finite:,} NaN or infinite values; its figures leave them out"
+        what = "dates that are infinite or too far away" if column.kind == "datetime" else "NaN or infinite values"
+        text = f"{name!r} holds {column.not_finite:,} {what}; its figures leave them out"
         return [finding(text, "not_finite", column.not_finite, column.not_finite)]
     return []

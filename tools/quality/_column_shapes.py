@@ -8,10 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ..placeholders import POSITIVE_SENTINELS, is_placeholder, stands_for_missing
 from ..results import Evidence, Finding, Model, Severity
 from ._formats import Departure, departures, recounted
-from ._numbers import Measured, expect, measure, negatives, stray_dates
+from ._numbers import Measured, expect, impossible_dates, measure, negatives, stray_dates
 from ._spellings import Spelling, has_levels, mixed_truth, typing_errors, variants
 from ._values import column_levels, plain_columns, shared_sample, text_columns
 
@@ -154,10 +155,13 @@ def _dates(dataset: Dataset, names: list[str]) -> dict[str, tuple[ColumnShape, l
     sample = shared_sample(dataset)
     for name in names:
         column = sample.arrow.column(name).drop_null()
-        edges = pc.min_max(column).as_py() if len(column) else {"min": None, "max": None}
+        edges = as_python(pc.min_max(column)) if len(column) else {"min": None, "max": None}
         if len(column) and edges["min"] == edges["max"] and sample.scanned.rows == dataset.rows:
             described[name][0].constant = True
             described[name][1].extend(_constant(dataset, name, len(column), str(edges["min"])))
+    for name, rows in impossible_dates(dataset, names).items():
+        what = f"{_values(rows)} before year 1, past year 9999 or infinite, as if in another unit"
+        described[name][1].append(_found(dataset, name, "medium", what, "impossible_dates", rows))
     for name, rows in stray_dates(dataset, names).items():
         what = f"{_values(rows)} years away from the rest"
         described[name][1].append(_found(dataset, name, "medium", what, "stray_dates", rows))

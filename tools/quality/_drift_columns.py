@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..data.values import as_python, microseconds
 from ..readings import reads_as_datetime
 from ._drift_statistics import CRAMER_THRESHOLD, TEXT_THRESHOLD, Shift, category_shift, numeric_shift
 
@@ -212,21 +213,20 @@ def _only_in(here: Counts, there: Counts, share: float) -> Counts:
 
 
 def _label(value: pa.Scalar) -> str:
-    text = str(value.as_py())
+    text = str(as_python(value))
     return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _datetime(reference: Side, current: Side) -> Comparison:
     """Compare the hours of the day; that the span moves on is the nature of time, and so is no drift."""
     import numpy as np
-    import pyarrow as pa
 
     spans = [f"{_moment(side.minimum)} to {_moment(side.maximum)}" for side in (reference, current)]
     note = f"{spans[0]} → {spans[1]}" if spans[0] != spans[1] else spans[0]
     hours = []
     for side in (reference, current):
-        moments = side.values.cast(pa.timestamp("s"), safe=False).cast(pa.int64()).to_numpy()
-        hours.append(np.bincount(moments // 3600 % 24, minlength=24))
+        moments = microseconds(side.values).drop_null().to_numpy()
+        hours.append(np.bincount(moments // 3_600_000_000 % 24, minlength=24))
     if not any(counts[1:].any() for counts in hours):
         return Comparison("datetime", note=note, moves_by_nature=True)
     shift = category_shift(hours[0], hours[1], test="chi2_hour_of_day")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, ValidationError, WithJsonSchema
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ..errors import BadRequest
 from ..results import Model
 
@@ -102,7 +103,7 @@ def _examples(dataset: Dataset, rule: Expectation) -> list[Any]:
     broken = dataset.table.filter(rule.broken).select(value=dataset.table[rule.column])
     counted = broken.group_by("value").aggregate(rows=lambda t: t.count())
     frequent = counted.order_by(ibis.desc("rows"), "value").limit(_EXAMPLES)
-    return [_plain(value) for value in frequent.to_pyarrow().column("value").to_pylist()]
+    return [_plain(value) for value in as_python(frequent.to_pyarrow().column("value"))]
 
 
 def _plain(value: Any) -> Any:
@@ -135,7 +136,8 @@ def _range(dataset: Dataset, name: str, rule: NumericRule) -> Expectation:
         # Text that is no number cannot lie in a range, so it breaks the rule rather than passing unseen.
         unreadable = column.notnull() & numbers.isnull()
     elif dtype.is_numeric() and not dtype.is_boolean():
-        numbers, unreadable = column, None
+        # The engine would give the decimal as many places as the bound has, for which it may have no room.
+        numbers, unreadable = column.cast("float64") if dtype.is_decimal() else column, None
     else:
         raise BadRequest(
             f"numeric_rules: column {name!r} is {dtype}, not numeric; use category_domains or patterns for it"

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..data.values import microseconds
 from ..errors import BadRequest
 from ._leakage_scores import LIMITS, Score, Target, best, score_categories, score_flag, score_numbers
 
@@ -42,7 +43,7 @@ def read_target(name: str, values: pa.ChunkedArray) -> Target:
     import pyarrow.types as kinds
 
     kind = values.type
-    if kinds.is_nested(kind) or kinds.is_binary(kind) or kinds.is_time(kind):
+    if kinds.is_nested(kind) or kinds.is_binary(kind):
         raise BadRequest(f"target {name!r} is of type {kind}; a target is a number, a category, a boolean or a time")
     if kinds.is_temporal(kind):
         return Target("numeric", as_numbers(values))
@@ -76,16 +77,23 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def as_numbers(values: pa.ChunkedArray) -> Any:
-    """Return numbers, booleans or times (as seconds) as 64-bit floats; what is missing or infinite becomes NaN."""
+    """Return numbers, booleans or times (as seconds, of the day or since 1970) as 64-bit floats.
+
+    What is missing or infinite becomes NaN.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.types as kinds
 
     if kinds.is_timestamp(values.type) or kinds.is_date(values.type):
-        values = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).cast(pa.float64(), safe=False)
-        return values.to_numpy() / 1e6
+        return microseconds(values).cast(pa.float64(), safe=False).to_numpy() / 1e6
+    if kinds.is_time(values.type):
+        return values.cast(pa.time64("ns")).cast(pa.int64()).cast(pa.float64(), safe=False).to_numpy() / 1e9
     array = values.cast(pa.float64(), safe=False).to_numpy()
-    return np.where(np.isfinite(array), array, np.nan)
+    numbers = np.where(np.isfinite(array), array, np.nan)
+    # What a column tells does not depend on its unit, but the sums of very large numbers would overflow.
+    largest = float(np.max(np.abs(numbers), initial=0.0, where=np.isfinite(numbers)))
+    return numbers / largest if largest > 1e100 else numbers
 
 
 def _codes(values: pa.ChunkedArray) -> tuple[Any, list[str]]:
@@ -114,7 +122,8 @@ def judge(name: str, values: pa.ChunkedArray, target: Target) -> Verdict | None:
     verdicts = _judge_presence(name, values, target)
     filled = values.is_valid().to_numpy()
     timed = kinds.is_timestamp(values.type) or kinds.is_date(values.type)
-    if timed or kinds.is_integer(values.type) or kinds.is_floating(values.type) or kinds.is_decimal(values.type):
+    counted = kinds.is_integer(values.type) or kinds.is_floating(values.type) or kinds.is_decimal(values.type)
+    if timed or counted or kinds.is_time(values.type):
         verdicts += _judge_numbers(name, as_numbers(values), target, timed=timed)
     elif kinds.is_boolean(values.type) or is_text(values.type):
         kept = target.only(filled)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import microseconds, seconds
 from ..placeholders import EARLY_DATES, LATE_DATES, NEGATIVE_SENTINELS, POSITIVE_SENTINELS
 from ._values import shared_sample
 
@@ -24,6 +25,7 @@ _NEVER_NEGATIVE = re.compile(
     r"(?:$|[^a-z])"
 )
 _FEW = 0.005
+YEARS_1_TO_9999 = (-62_135_596_800, 253_402_300_799)
 # A second scale starts at a gap of this factor within the values.
 _GAP = 8.0
 
@@ -142,7 +144,7 @@ def _sums_in_memory(dataset: Dataset, name: str, item: Expected) -> dict[str, An
     values = column.to_numpy()
     values = values[~np.isnan(values)]
     finite = values[np.isfinite(values)]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         unit = (finite - item.centre) / item.scale
         square = unit**2
         sums = {"s1": unit, "s2": square, "s3": unit * square, "s4": square**2}
@@ -261,7 +263,7 @@ def negatives(dataset: Dataset, name: str, measured: Measured) -> tuple[int, boo
 
 
 def stray_dates(dataset: Dataset, names: list[str]) -> dict[str, int]:
-    """Count dates that lie three times the usual span, and a year at least, outside of it."""
+    """Count dates that lie three times the usual span, and a year at least, outside of it, within years 1 to 9999."""
     import ibis
     import numpy as np
 
@@ -270,12 +272,24 @@ def stray_dates(dataset: Dataset, names: list[str]) -> dict[str, int]:
         column = shared_sample(dataset).arrow.column(name).drop_null()
         if len(column) < 50:
             continue
-        seconds = column.cast("timestamp[s]", safe=False).cast("int64").to_numpy()
-        q01, q99 = (float(q) for q in np.quantile(seconds, (0.01, 0.99)))
+        counted = microseconds(column).drop_null()
+        if not len(counted):
+            continue
+        q01, q99 = (float(q) / 1e6 for q in np.quantile(counted.to_numpy(), (0.01, 0.99)))
         reach = max(3 * (q99 - q01), 366 * 86_400)
-        moment = dataset.table[name].cast("timestamp")
+        moment = seconds(dataset.table[name])
         stand_ins = [ibis.literal(day).cast("date") for day in (*EARLY_DATES, *LATE_DATES)]
-        outside = (moment.epoch_seconds() < int(q01 - reach)) | (moment.epoch_seconds() > int(q99 + reach))
-        expressions[name] = (outside & ~moment.cast("date").isin(stand_ins)).sum()
+        outside = ((moment < int(q01 - reach)) | (moment > int(q99 + reach))) & moment.between(*YEARS_1_TO_9999)
+        expressions[name] = (outside & ~dataset.table[name].cast("date").isin(stand_ins)).sum()
     counted = dataset.aggregate(expressions)
     return {name: int(rows) for name, rows in counted.items() if rows and rows <= 0.01 * dataset.rows}
+
+
+def impossible_dates(dataset: Dataset, names: list[str]) -> dict[str, int]:
+    """Count dates before year 1, past year 9999 or infinite: mostly numbers that were read in the wrong unit."""
+    expressions: dict[str, Any] = {}
+    for name in names:
+        possible = seconds(dataset.table[name]).between(*YEARS_1_TO_9999).fill_null(False)
+        expressions[name] = (dataset.table[name].notnull() & ~possible).sum()
+    counted = dataset.aggregate(expressions) if expressions else {}
+    return {name: int(rows) for name, rows in counted.items() if rows}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ._values import plain_columns, shared_sample, text_columns
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _most_repeated(table: ir.Table, columns: list[str], limit: int) -> list[tupl
     keys = list(named.columns)
     counted = named.group_by(keys).aggregate(rows=lambda t: t.count()).filter(lambda t: t.rows > 1)
     sortable = [key for key in keys if not counted[key].type().is_nested()][:3]
-    found = counted.order_by(ibis.desc("rows"), *sortable).limit(limit).to_pyarrow().to_pylist()
+    found = as_python(counted.order_by(ibis.desc("rows"), *sortable).limit(limit).to_pyarrow())
     return [({name: _plain(row[key]) for name, key in zip(columns, keys, strict=True)}, row["rows"]) for row in found]
 
 

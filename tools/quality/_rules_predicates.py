@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Beyond this a whole number is no int64, and a literal of it would not compile.
 _INT64 = 2**63
+_NANOSECONDS = 9
 
 
 def columns_read(dataset: Dataset, rule: Rule) -> list[str]:
@@ -63,6 +64,9 @@ def _out_of_range(dataset: Dataset, rule: Rule, name: str) -> Any:
     if dtype.is_string():
         return _beyond(column, rule, str)
     if dtype.is_numeric() and not dtype.is_boolean():
+        if dtype.is_decimal() and any(isinstance(bound, float) for bound in bounds):
+            # The engine would give the decimal as many places as the bound has, for which it may have no room.
+            column = column.cast("float64")
         beyond = _beyond(column, rule, functools.partial(_number, dtype, name))
         return beyond | column.isnan() if dtype.is_floating() else beyond
     if dtype.is_timestamp() or dtype.is_date() or dtype.is_time():
@@ -80,8 +84,8 @@ def _number(dtype: dts.DataType, name: str, bound: Any) -> Any:
     """Read a bound for a column of numbers; whole ones stay whole, so that large ids compare exactly."""
     try:
         number = float(bound)
-    except ValueError:
-        raise BadRequest(f"bound {bound!r} is no number, but column {name!r} is {dtype}") from None
+    except (TypeError, ValueError):
+        raise BadRequest(f"{bound!r} is no number, but column {name!r} is {dtype}") from None
     if isinstance(bound, int) and abs(bound) < _INT64:
         return bound
     return int(number) if number.is_integer() and abs(number) < _INT64 and dtype.is_integer() else number
@@ -181,6 +185,12 @@ def _compares(dataset: Dataset, rule: Rule) -> Any:
         names = " and ".join(f"{name!r} ({dtype})" for name, dtype in zip(rule.columns, types, strict=True))
         raise BadRequest(
             f"rule 'compare' needs two columns of one sort; {names} are not. Try kind 'expression' with CAST"
+        )
+    if {getattr(dtype, "scale", None) == _NANOSECONDS for dtype in types if _sort(dtype) == "time"} == {True, False}:
+        # The engine would bring both to nanoseconds, in which far dates can't be counted.
+        left, right = (
+            column.cast(dtype.copy(scale=6)) if getattr(dtype, "scale", None) == _NANOSECONDS else column
+            for column, dtype in zip((left, right), types, strict=True)
         )
     functions = {"<": "lt", "<=": "le", "=": "eq", "!=": "ne", ">=": "ge", ">": "gt"}
     return ~getattr(operator, functions[str(rule.op)])(left, right)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ..errors import BadRequest
 from ._rules import Rule
 from ._rules_predicates import breaks, columns_read
@@ -74,7 +75,7 @@ def hold(dataset: Dataset, rules: Sequence[Rule], *, examples: bool = True) -> l
     except (DataError, ProgrammingError, NotSupportedError) as error:
         # What only the engine can tell: a pattern it does not know, a number that overflows.
         reason = str(error).splitlines()[0]
-        suspects = [str(rule) for rule in rules if rule.kind in {"expression", "pattern", "correlation"}]
+        suspects = [str(rule) for rule in rules if rule.kind in {"expression", "pattern", "correlation", "compare"}]
         if not suspects:
             raise
         raise BadRequest(f"the engine cannot evaluate a rule: {reason}; look at {'; '.join(suspects[:5])}") from None
@@ -196,7 +197,7 @@ def _group(dataset: Dataset, outcome: Outcome) -> None:
     groups = table.group_by(list(short)).aggregate(n=lambda t: t.count())
     groups = groups.filter(groups.n > 1)
     worst = groups.mutate(total=(groups.n - 1).sum().over(ibis.window()))
-    found = worst.order_by(ibis.desc("n"), *short).limit(EXAMPLES).to_pyarrow().to_pylist()
+    found = as_python(worst.order_by(ibis.desc("n"), *short).limit(EXAMPLES).to_pyarrow())
     outcome.violations = int(found[0]["total"]) if found else 0
     outcome.query = dataset.query(groups.aggregate(n=(groups.n - 1).sum()))
     for row in found:

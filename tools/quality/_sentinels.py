@@ -229,7 +229,8 @@ def _measure_spread(
         expressions[f"low {name}"] = column.approx_quantile(0.01, where=rest)
         expressions[f"high {name}"] = column.approx_quantile(0.99, where=rest)
         expressions[f"distinct {name}"] = column.approx_nunique(where=rest)
-        expressions[f"parts {name}"] = (rest & (column != column.round())).sum()
+        # Rounding goes by way of 64-bit integers, which not every float fits; the remainder does not.
+        expressions[f"parts {name}"] = (rest & (column % 1 != 0)).sum()
     found = dataset.aggregate(expressions)
     return {
         name: [

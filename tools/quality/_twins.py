@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from ..data.dataset import Dataset
+from ..data.values import as_python
 from ._values import plain_columns, shared_sample
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _identical(dataset: Dataset) -> list[tuple[str, str]]:
     for name in plain_columns(dataset):
         head = sample.column(name).slice(0, 1_000)
         if pc.count_distinct(sample.column(name)).as_py() > 1:
-            alike[str(dataset.schema[name]), *map(str, head.slice(0, 200).to_pylist())].append(name)
+            alike[str(dataset.schema[name]), *map(str, as_python(head.slice(0, 200)))].append(name)
     pairs = [(group[0], other) for group in alike.values() for other in group[1:] if _equal(sample, group[0], other)]
     if not pairs or sample.num_rows == dataset.rows:
         return pairs

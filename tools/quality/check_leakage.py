@@ -8,6 +8,7 @@ from pydantic import Field
 
 from ..catalogue import action
 from ..data.dataset import Dataset, Sample
+from ..data.values import as_python
 from ..errors import BadRequest
 from ..results import Check, Evidence, Finding, Model, Scanned, worst_first
 from ._leakage_columns import LEAST_ROWS, Verdict, judge, read_target
@@ -113,14 +114,8 @@ def _draw(dataset: Dataset, target: str) -> tuple[int, Sample]:
         raise BadRequest(f"target {target!r} is of type {dtype}; a target is a number, a category, a boolean or a time")
     there = column.notnull() & ~(column.isnan() | column.isinf()) if dtype.is_floating() else column.notnull()
     rows = dataset.table.filter(there)
-    counts = (
-        rows.group_by(value=column)
-        .aggregate(n=ibis._.count())
-        .order_by(ibis.desc("n"))
-        .limit(3)
-        .to_pyarrow()
-        .to_pylist()
-    )
+    frequent = rows.group_by(value=column).aggregate(n=ibis._.count()).order_by(ibis.desc("n")).limit(3)
+    counts = as_python(frequent.to_pyarrow())
     if len(counts) < 2:
         what = f"has one value only, {counts[0]['value']!r}" if counts else "has no values"
         raise BadRequest(f"target {target!r} {what}, so there is nothing to predict; choose a column that varies")

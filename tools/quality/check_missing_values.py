@@ -217,7 +217,8 @@ def _placeholder_words(dataset: Dataset, names: list[str], hidden: dict[str, int
 def _not_numbers(dataset: Dataset, edges: dict[str, tuple[Any, Any]]) -> dict[str, dict[str, int]]:
     """Count NaN in columns whose greatest value, by the engine's order, is NaN."""
     suspected = [name for name, (_, high) in edges.items() if isinstance(high, float) and high != high]
-    counted = dataset.aggregate({name: dataset.table[name].cast("float64").isnan().sum() for name in suspected})
+    numbers = _numbers(dataset, suspected)
+    counted = dataset.aggregate({name: numbers[name].cast("float64").isnan().sum() for name in suspected})
     return {name: {"NaN": int(counted[name] or 0)} for name in suspected}
 
 
