@@ -17,7 +17,7 @@ from .telemetry import start_logging, start_telemetry
 
 app = typer.Typer(
     name="refinery",
-    help="Data quality, exploration and features as tools for language models, programs and people.",
+    help="Data quality and exploration as tools for language models, programs and people.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -62,9 +62,10 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON, for programs")] = False,
     config: Config = None,
 ) -> None:
-    """Run one action: refinery run ACTION DATASET --parameter value.
+    """Run one action: refinery run ACTION DATASET --parameter value; `refinery actions ACTION` lists the parameters.
 
-    Exit code: 0, or 1 when a check failed, or that of the error.
+    A list or a record is JSON, or @FILE. What is named may be read, wherever it is. Exit code: 0, or 1 when a check
+    failed, or that of the error.
     """
     from .running import run_action
 
@@ -73,17 +74,25 @@ def run(
 
 @app.command()
 def actions(
+    action: Annotated[str | None, typer.Argument(help="show the parameters of this one")] = None,
     agents: Agents = "",
     as_json: Annotated[bool, typer.Option("--json", help="print the schemas as JSON, for programs")] = False,
 ) -> None:
-    """List what can be done."""
+    """List what can be done, or the parameters of one action."""
+    from ..tools.catalogue import Catalogue
     from .wiring import catalogue
 
     known = catalogue()
     chosen = known.only(_listed(agents)) if agents else known
+    if action is not None:
+        chosen = Catalogue([chosen[action]])
     if as_json:
         listed = [{"action": item.name, "agent": item.group, "params": item.input_schema} for item in chosen]
         typer.echo(json.dumps(listed, indent=2))
+    elif action is not None:
+        from .display import show_action
+
+        show_action(chosen[action])
     else:
         from .display import show_actions
 

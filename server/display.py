@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..tools.catalogue import Catalogue
+from ..tools.catalogue import Action, Catalogue
 from ..tools.executor import Outcome
 
 _COLOURS = {
@@ -28,12 +30,26 @@ def show_actions(catalogue: Catalogue) -> None:
     table = Table("agent", "action", "what it does", box=None, pad_edge=False)
     for item in catalogue:
         table.add_row(item.group, f"[bold]{item.name}[/]", escape(item.description))
-    Console().print(table)
+    _console().print(table)
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """Print the text that a model would read, then the main table of the result."""
-    console = Console()
+def show_action(action: Action) -> None:
+    """Print what an action does and the parameters that it takes."""
+    console = _console()
+    console.print(escape(action.description), highlight=False)
+    table = Table("parameter", "type", "default", "what it is", box=None, pad_edge=False, header_style="bold")
+    required = action.input_schema.get("required", [])
+    for name, schema in action.input_schema["properties"].items():
+        kind = " | ".join(schema["enum"]) if "enum" in schema else str(schema.get("type", "JSON"))
+        default = "required" if name in required else str(schema.get("default", ""))
+        what = schema.get("description", "name, path or URL of a table" if name in action.datasets else "")
+        table.add_row(f"--{name}", escape(kind), escape(default), escape(what))
+    console.print(table)
+
+
+def show_outcome(outcome: Outcome, results: Path) -> None:
+    """Print the text that a model would read, the main table of the result, and where the rest of it lies."""
+    console = _console()
     for line in outcome.text.splitlines():
         style = next((colour for start, colour in _COLOURS.items() if line.startswith(start)), None)
         console.print(escape(line), style=style, highlight=False)
@@ -41,7 +57,17 @@ def show_outcome(outcome: Outcome) -> None:
     if records:
         console.print(_table(records))
     notes = ["from the kept result"] if outcome.cached else []
-    console.print(", ".join([f"{outcome.seconds:.2f} s", *notes]), style="dim")
+    if outcome.uri is not None:
+        kept = results / outcome.uri.rsplit("/", 1)[-1]
+        suffixes = (".png", ".json") if outcome.image is not None else (".json",)
+        notes += [f"kept in {kept}{suffix}" for suffix in suffixes]
+    console.print(", ".join([f"{outcome.seconds:.2f} s", *notes]), style="dim", soft_wrap=True)
+
+
+def _console() -> Console:
+    """Return a console that does not cut what goes to a file or another program to the width of a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
 
 
 def _main_table(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -54,10 +80,10 @@ def _main_table(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _table(records: list[dict[str, Any]]) -> Table:
     names = list(dict.fromkeys(key for record in records for key in record))
-    shown = [name for name in names if any(not isinstance(record.get(name), dict | list) for record in records)]
-    table = Table(*(escape(name) for name in shown[:_MAX_COLUMNS]), box=None, pad_edge=False, header_style="bold")
+    shown = names[:_MAX_COLUMNS]
+    table = Table(*map(escape, shown), box=None, pad_edge=False, header_style="bold")
     for record in records[:_MAX_ROWS]:
-        table.add_row(*(escape(_cell(record.get(name))) for name in shown[:_MAX_COLUMNS]))
+        table.add_row(*(escape(_cell(record.get(name))) for name in shown))
     if len(records) > _MAX_ROWS:
         table.caption = f"{len(records) - _MAX_ROWS} more rows with --json"
     return table
@@ -68,5 +94,5 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:,.4g}"
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else text[:39] + "…"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine
@@ -243,4 +244,7 @@ def serve_http(house: House) -> None:
     import uvicorn
 
     settings = house.settings.http
-    uvicorn.run(http_app(house), host=settings.host, port=settings.port, log_config=None, timeout_graceful_shutdown=5)
+    app = http_app(house)
+    address = f"http://{settings.host}:{settings.port}"
+    print(f"Refinery: MCP at {address}/mcp, REST at {address}/execute, {address}/docs", file=sys.stderr)  # noqa: T201
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, timeout_graceful_shutdown=5)

@@ -34,12 +34,12 @@ async def run_action(
     else:
         from .display import show_outcome
 
-        show_outcome(outcome)
+        show_outcome(outcome, house.executor.runtime.workspace.folder("results", house.caller.tenant))
     return 1 if outcome.result.get("status") == "failed" else 0
 
 
 def parse_words(action: Action, dataset: str | None, words: Sequence[str]) -> dict[str, Any]:
-    """Read `--parameter value` pairs by the action's schema; lists may be JSON or comma-separated.
+    """Read `--parameter value` pairs by the action's schema; lists may be JSON, comma-separated, or `@file`.
 
     Raises:
         BadRequest: a word is no known parameter, has no value, or is no JSON where JSON is needed.
@@ -50,9 +50,12 @@ def parse_words(action: Action, dataset: str | None, words: Sequence[str]) -> di
         if not properties:
             raise BadRequest(f"{action.name} takes no dataset")
         arguments[action.datasets[0] if action.datasets else next(iter(properties))] = dataset
-    rest = list(words)
+    rest, further = list(words), [name for name in action.datasets if name not in arguments]
     while rest:
         word = rest.pop(0)
+        if not word.startswith("--") and further:
+            arguments[further.pop(0)] = word
+            continue
         if not word.startswith("--"):
             raise BadRequest(f"expected --parameter value, not {word!r}; quote a value that holds spaces")
         name, equals, value = word.removeprefix("--").partition("=")
@@ -74,6 +77,8 @@ def _value(name: str, text: str, schema: dict[str, Any]) -> Any:
     kind = schema.get("type")
     if kind == "string":
         return text
+    if text.startswith("@"):
+        return _read(name, Path(text[1:]))
     if kind == "array" and not text.lstrip().startswith("["):
         return [part.strip() for part in text.split(",")]
     try:
@@ -82,6 +87,15 @@ def _value(name: str, text: str, schema: dict[str, Any]) -> Any:
         if kind in {None, "array", "object"} and not schema.get("anyOf"):
             raise BadRequest(f"--{name} must be JSON, such as {_example(kind)}; got {text!r}") from None
         return text
+
+
+def _read(name: str, file: Path) -> Any:
+    """Read a value from a JSON file, or the part of that name in a whole result that was kept in one."""
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRequest(f"--{name} @{file}: {error}") from None
+    return value[name] if isinstance(value, dict) and name in value else value
 
 
 def _example(kind: str | None) -> str:

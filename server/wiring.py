@@ -161,7 +161,7 @@ def _roots(settings: Settings, folders: Sequence[Path]) -> list[Path]:
     here = Path.cwd().resolve()
     if here in {Path(here.anchor), Path.home().resolve()}:
         # Clients start servers from anywhere: all of a disk must not be opened by accident.
-        log.warning("no folder may be read: start as `refinery serve FOLDER`, or set data.roots")
+        log.warning("%s is not opened by accident: start as `refinery serve FOLDER`, or set data.roots", here)
         return []
     return [here]
 

@@ -157,7 +157,10 @@ class Action:
             if problem["type"] == "extra_forbidden" and len(problem["loc"]) == 1:
                 complaints.append(str(unknown("argument", path, allowed)))
             elif problem["type"] == "missing":
-                complaints.append(f"argument {path!r} is missing")
+                choices = self.input_schema["properties"].get(path, {}).get("enum")
+                complaints.append(
+                    f"argument {path!r} is missing" + (f"; allowed: {', '.join(choices)}" if choices else "")
+                )
             elif problem["type"] == "literal_error":
                 expected = str(problem.get("ctx", {}).get("expected", ""))
                 match = nearest(str(seen), re.findall(r"'([^']*)'", expected))

@@ -19,6 +19,9 @@ PLACEHOLDERS = AMBIGUOUS | frozenset(
         *("missing", "not available", "not provided", "not specified", "not known", "no data", "no value"),
         *("empty", "(empty)", "blank", "(blank)", "?", "??", "???", "-", "--", "---", "–", "—", ".", "..", "..."),  # noqa: RUF001
         *("0000-00-00", "0000-00-00 00:00:00"),
+        # German, French, Spanish, Italian, Portuguese, Dutch.
+        *("k.a.", "k. a.", "k.a", "keine angabe", "n. v.", "n.v.", "non renseigné", "non disponible", "sin dato"),
+        *("sin datos", "no disponible", "non disponibile", "não informado", "onbekend", "niet bekend"),
     }
 )
 # Nothing longer than this is a placeholder: long texts are then never folded.

@@ -22,7 +22,6 @@ from refinery.tools.data import Dataset, open_dataset
 from refinery.tools.data.registry import Registry
 from refinery.tools.errors import BadRequest, DataUnreadable
 from refinery.tools.quality import _rules_run
-from refinery.tools.quality._rules import Rule
 from refinery.tools.quality.check_rules import RulesKept, check_rules
 from refinery.tools.workspace import Workspace
 
@@ -458,3 +457,18 @@ def test_an_expression_is_held_to_what_is_allowed(frame: Dataset, expression: st
 def test_a_set_of_numbers_takes_only_numbers(value: object) -> None:
     with pytest.raises(BadRequest, match="is no number"):
         run({"a": [1, 2]}, {"kind": "set", "columns": ["a"], "values": [value]})
+
+
+def test_decimals_of_which_none_has_room_for_both_are_compared() -> None:
+    wide = pa.array([Decimal(10) ** 37, Decimal(1)], pa.decimal128(38, 0))
+    narrow = pa.array([Decimal("1.10"), Decimal("1.10")], pa.decimal128(10, 2))
+    result = run({"a": wide, "b": narrow}, {"kind": "compare", "columns": ["a", "b"], "op": "<="})
+    assert result.rules[0].violations == 1
+
+
+def test_far_moments_are_compared_with_nanoseconds_and_shown() -> None:
+    far = pa.array([568_971_820_800_000_000, 0], pa.timestamp("us"))
+    fine = pa.array([1, 1], pa.timestamp("ns"))
+    result = run({"far": far, "fine": fine}, {"kind": "compare", "columns": ["far", "fine"], "op": "<="})
+    assert result.rules[0].violations == 1
+    assert "20000-01-01T00:00:00" in str(result.rules[0].examples)

@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from ..catalogue import action
 from ..data.dataset import Dataset
 from ..data.files import Budget, has_magic, matches
@@ -36,6 +38,7 @@ class BasicInfo(Result):
     file_bytes: int | None = None
     memory_bytes: int
     preview: list[dict[str, Any]]
+    notes: list[str] = Field(default_factory=list, description="how the file was read")
 
     def headline(self) -> str:
         place = f"{self.format}, {_size(self.file_bytes)}" if self.file_bytes is not None else self.format
@@ -46,7 +49,7 @@ class BasicInfo(Result):
         columns = [f"{c.column} {c.type}" + (f" ({c.nulls:,} null)" if c.nulls else "") for c in self.columns]
         more = f" and {len(columns) - 25:,} more" if len(columns) > 25 else ""
         first = [f"row {number}: {_line(row)}" for number, row in enumerate(self.preview[:2], start=1)]
-        return [f"columns: {'; '.join(columns[:25])}{more}", *first]
+        return [f"columns: {'; '.join(columns[:25])}{more}", *self.notes[:4], *first]
 
     def next_steps(self) -> list[str]:
         if not self.rows:
@@ -72,6 +75,7 @@ def basic_info(dataset: Dataset) -> BasicInfo:
         source=dataset.source,
         file_bytes=_file_bytes(dataset.source),
         memory_bytes=round(weight),
+        notes=list(dataset.reading.notes),
         preview=[{name: _cell(value) for name, value in row.items()} for row in shown],
         truncated=len(dataset.columns) > PREVIEW_COLUMNS,
     )

@@ -27,6 +27,9 @@ class Outliers(Result):
     def headline(self) -> str:
         if self.method in {"isolation_forest", "lof"}:
             return f"{self.outlier_rows:,} rows stand out ({self.method})."
+        if not self.columns:
+            kinds = "; ".join(f"{name}: {why}" for name, why in list(self.left_out.items())[:8])
+            return f"no column holds numbers to judge ({kinds}); infer_schema tells which hold numbers as text."
         some = sum(1 for column in self.columns if column.outliers)
         far = len(self.findings)
         judged = f"{far} of {len(self.columns)} columns have values far out"

@@ -220,7 +220,11 @@ def _same(pairs: list[Pair], dependencies: list[Dependency], target: str | None)
     for pair in pairs:
         same = abs(pair.value) >= _SAME and (target is not None or pair.measure in _SYMMETRIC)
         if same and frozenset((pair.left, pair.right)) not in decided:
-            gives_away = ": it may give the target away (check_leakage)" if target else ": one of them says nothing new"
+            gives_away = (
+                ": it may give the target away (check_leakage)"
+                if target
+                else ": keep both only if their difference matters"
+            )
             yield Finding(
                 severity="medium" if target else "low",
                 columns=[pair.left, pair.right],

@@ -111,7 +111,9 @@ class MissingDataAnalysis(Result):
 
     def next_steps(self) -> list[str]:
         if any(item.mechanism in {"random", "depends"} for item in self.columns):
-            return ["impute_missing_values with `indicators` fills them and keeps a flag of what was missing."]
+            return [
+                "Before modelling, fill them and keep a flag column of what was missing: the flag may tell something."
+            ]
         return []
 
 

@@ -85,7 +85,7 @@ def _number(dtype: dts.DataType, name: str, bound: Any) -> Any:
     try:
         number = float(bound)
     except (TypeError, ValueError):
-        raise BadRequest(f"{bound!r} is no number, but column {name!r} is {dtype}") from None
+        raise BadRequest(f"bound {bound!r} is no number, but column {name!r} is {dtype}") from None
     if isinstance(bound, int) and abs(bound) < _INT64:
         return bound
     return int(number) if number.is_integer() and abs(number) < _INT64 and dtype.is_integer() else number
@@ -192,6 +192,9 @@ def _compares(dataset: Dataset, rule: Rule) -> Any:
             column.cast(dtype.copy(scale=6)) if getattr(dtype, "scale", None) == _NANOSECONDS else column
             for column, dtype in zip((left, right), types, strict=True)
         )
+    if all(dtype.is_decimal() for dtype in types) and not any(a.castable(b) for a, b in (types, types[::-1])):
+        # No decimal has room for the digits of both.
+        left, right = left.cast("float64"), right.cast("float64")
     functions = {"<": "lt", "<=": "le", "=": "eq", "!=": "ne", ">=": "ge", ">": "gt"}
     return ~getattr(operator, functions[str(rule.op)])(left, right)
 

@@ -64,10 +64,13 @@ class Drift(Check):
         return f"{moved} from {self.reference!r} to {self.dataset!r} (severity: {self.severity})."
 
     def details(self) -> list[str]:
-        quiet = [item for item in self.columns if not item.drifted and item.effect]
+        moving = {"id", "datetime"}  # a shift of these is their nature, and so tells nothing here
+        quiet = [item for item in self.columns if not item.drifted and item.effect and item.kind not in moving]
         near = [f"{item.column} {item.measure} {item.effect:.2f}" for item in quiet[:5]]
         lines = [f"Not drifted, the largest effects: {', '.join(near)}"] if near else []
         uncompared = [item.column for item in self.columns if item.kind in {"id", "other"}]
+        if times := [item.column for item in self.columns if item.kind == "datetime"]:
+            lines.append(f"Times move on by nature and are never drift: {', '.join(times[:10])}")
         if uncompared:
             lines.append(f"Only missing values compared (identifiers, nested): {', '.join(uncompared[:10])}")
         return lines

@@ -85,7 +85,7 @@ def check_duplicates(
     dataset: Dataset,
     id_columns: Annotated[list[str], Field(min_length=1)] | None = None,
 ) -> Duplicates:
-    """Count duplicate rows and repeated ids, and find columns that say the same (|r| ≥ 0.95 or identical).
+    """Count duplicate rows and repeated ids, and find columns that say the same (r beyond ±0.95, or identical).
 
     Rows are duplicates when all columns agree, nulls with nulls. A key with a null in it identifies nothing: such rows
     are counted as `null_ids`, never as duplicates. Without `id_columns`, a column that is named like an id and nearly

@@ -44,7 +44,7 @@ class Leakage(Check):
 
     def headline(self) -> str:
         if not self.suspicious:
-            return f"No column gives {self.target!r} away ({self.task})."
+            return f"No single column gives {self.target!r} away ({self.task}); sums of several were not tried."
         accused = f"{len(self.suspicious)} column(s) seem to know {self.target!r} ({self.task})"
         return f"{accused}; a model would look better than it is."
 

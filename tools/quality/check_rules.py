@@ -39,7 +39,9 @@ class RulesKept(Check):
         broken = sum(not rule.passed for rule in self.rules)
         saved = f" Kept as contract {self.saved_as!r}." if self.saved_as else ""
         if not broken:
-            return f"all {len(self.rules)} rules hold.{saved}"
+            tolerated = sum(bool(rule.violations) for rule in self.rules)
+            within = f", {tolerated} of them only within their tolerance" if tolerated else ""
+            return f"all {len(self.rules)} rules hold{within}.{saved}"
         return f"{broken} of {len(self.rules)} rules are broken.{saved}"
 
     def details(self) -> list[str]:

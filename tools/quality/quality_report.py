@@ -107,8 +107,11 @@ def _checks(dataset: Dataset, target: str | None, context: Context | None) -> di
 
 
 def _reading(dataset: Dataset) -> list[Finding]:
-    """Tell of rows that could not be read: no check sees them."""
+    """Tell of rows that are not there or could not be read: no check sees them."""
     unread = dataset.reading.unreadable_rows
+    if not unread and not dataset.rows:
+        message = "the table has no rows: nothing could be checked"
+        return [Finding(severity="high", message=message, metric="rows", value=0, threshold=1)]
     if not unread:
         return []
     share = unread / (dataset.rows + unread)
