@@ -56,7 +56,7 @@ def _scalar(value: pa.Scalar) -> Any:
     return str(value)
 
 
-def _iso(count: int, unit: str, greatest: int) -> str:
+def _iso(count: int, unit: Any, greatest: int) -> str:
     """Write units since 1970; engines keep infinity as the greatest number there is."""
     import numpy as np
 

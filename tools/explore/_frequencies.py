@@ -124,8 +124,10 @@ class Numbers:
         mean = math.fsum(values * counts) / self.rows
         about = values - mean
         square = about * about
-        sums = [float(np.dot(power, counts)) for power in (about, square, square * about, square * square)]
-        return PowerSums(self.rows, mean * unit, *sums, unit=unit)
+        first, second, third, fourth = (
+            float(np.dot(power, counts)) for power in (about, square, square * about, square * square)
+        )
+        return PowerSums(self.rows, mean * unit, first, second, third, fourth, unit)
 
 
 @dataclass(frozen=True)
