@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import logging
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -99,3 +104,30 @@ def test_logs_are_json_with_the_ids_of_the_trace(spans: InMemorySpanExporter) ->
     assert line["message"] == "disk full"
     assert line["level"] == "WARNING"
     assert line["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_traces_and_metrics_are_exported_where_the_standard_variable_points(data_folder: Path, tmp_path: Path) -> None:
+    received: dict[str, bytes] = {}
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+            "REFINERY_WORKSPACE": str(tmp_path / "w"),
+        }
+        command = [sys.executable, "-m", "refinery", "run", "basic_info", "orders.csv"]
+        subprocess.run(command, cwd=data_folder, env={**os.environ, **environment}, check=True, capture_output=True)
+        collector.shutdown()
+    assert b"refinery.basic_info" in received["/v1/traces"]
+    assert b"refinery.action.duration" in received["/v1/metrics"]
+    assert b"Berlin" not in b"".join(received.values())
