@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from refinery.tools.catalogue import Catalogue
 from refinery.tools.executor import Executor, ExecutorLimits
 from refinery.tools.pool import Pool
 from refinery.tools.runtime import Runtime, RuntimeConfig
+
+# In CI the same examples every time: a run there must tell of the change, and not of the draw.
+settings.register_profile("refinery", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("refinery")
 
 SUPPORT = Path(__file__).parent / "support"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -23,8 +29,6 @@ def shared_data() -> Path:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the user's settings or data folder, and workers find the sample actions."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("REFINERY_", "OTEL_")):
             monkeypatch.delenv(name)
