@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import pickle
 from pathlib import Path
 
 import pytest
@@ -150,8 +149,3 @@ def test_fields_of_a_later_version_are_passed_over(registry):
     document["datasets"]["orders"]["colour"] = "green"
     registry.path.write_text(json.dumps(document))
     assert registry.get("orders").source == "/a.csv"
-
-
-def test_a_registry_travels_to_a_worker(registry):
-    registry.add("orders", "/a.csv")
-    assert pickle.loads(pickle.dumps(registry)).get("orders") == registry.get("orders")

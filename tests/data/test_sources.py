@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import subprocess
 import sys
 import time
@@ -235,11 +234,6 @@ def test_files_are_listed_relative_to_their_root_and_bounded(opener):
     assert opener.files(2) == (["orders.csv", "part1.csv"], True)
     for name in files:
         assert opener.resolve(name)
-
-
-def test_an_opener_travels_to_a_worker(opener):
-    again = pickle.loads(pickle.dumps(opener))
-    assert again.resolve("orders.csv") == opener.resolve("orders.csv")
 
 
 def test_resolving_needs_no_engine():
