@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ..tools.context import Progress
     from ..tools.data.registry import Registry
     from ..tools.executor import Outcome
+    from ..tools.features._declared import Pipelines
     from ..tools.workspace import Workspace
 
 # Clients give up on a silent call after a minute or so: something is said at least this often (seconds).
@@ -115,17 +116,32 @@ class RefineryServer(MCPServer[None]):
             raise MCPError(code=INVALID_PARAMS, message=str(error)) from None
 
     async def list_resources(self) -> list[Resource]:
-        """Return the registered datasets of the caller."""
-        entries = self._registry.entries()
-        return [
+        """Return the registered datasets and the feature pipelines of the caller."""
+        datasets = [
             Resource(
                 uri=f"refinery://datasets/{quote(entry.name, safe='')}",
                 name=entry.name,
                 description=f"{entry.rows:,} rows" if entry.rows is not None else None,
                 mime_type="application/json",
             )
-            for entry in entries
+            for entry in self._registry.entries()
         ]
+        pipelines = [
+            Resource(
+                uri=f"refinery://pipelines/{quote(name, safe='')}",
+                name=name,
+                description="a feature pipeline: roles, steps, lineage",
+                mime_type="application/json",
+            )
+            for name in self._pipelines.names()
+        ]
+        return [*datasets, *pipelines]
+
+    @property
+    def _pipelines(self) -> Pipelines:
+        from ..tools.features._declared import Pipelines
+
+        return Pipelines(self.house.executor.runtime.workspace, self.house.caller.tenant)
 
     @property
     def _registry(self) -> Registry:
@@ -170,6 +186,21 @@ class RefineryServer(MCPServer[None]):
                 raise ResourceNotFoundError(f"no dataset {name!r}; list_datasets shows the names")
             return json.dumps(asdict(entry))
 
+        @self.resource(
+            "refinery://pipelines/{name}",
+            name="pipeline",
+            description="a feature pipeline with its roles, steps and the lineage of every column, as JSON",
+            mime_type="application/json",
+        )
+        def pipeline(name: str) -> str:
+            from ..tools.features.show_pipeline import shown
+
+            try:
+                found = self._pipelines.get(name)
+            except RefineryError as error:
+                raise ResourceNotFoundError(str(error)) from None
+            return shown(found).model_dump_json(exclude_none=True)
+
     async def _complete(
         self,
         reference: PromptReference | ResourceTemplateReference,  # noqa: ARG002 - the signature is the SDK's
@@ -180,6 +211,8 @@ class RefineryServer(MCPServer[None]):
         registry = self._registry
         if argument.name in {"dataset", "reference", "current", "name"}:
             names = [entry.name for entry in registry.entries()]
+        elif argument.name == "pipeline":
+            names = self._pipelines.names()
         elif argument.name in {"target", "column", "time_column", "x", "y", "color"}:
             given = (context.arguments or {}) if context else {}
             entry = registry.get(given.get("dataset", ""))

@@ -16,7 +16,7 @@ from typing import Any
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # no capitals: some file systems fold case
 _RESULT_ID = re.compile(r"[0-9a-f]{24}")
 # Kept for good: names and contracts are the user's; all else can be computed again.
-EXPIRING = ("results", "snapshots", "spill", "audit")
+EXPIRING = ("results", "snapshots", "stages", "spill", "audit")
 
 
 @dataclass(frozen=True)

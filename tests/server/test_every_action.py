@@ -43,6 +43,21 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("suggest_rules", {"dataset": "table"}),
     ("check_rules", {"dataset": "table", "rules": [{"kind": "not_null", "columns": ["city"]}]}),
     ("quality_report", {"dataset": "table", "target": "returned"}),
+    (
+        "assign_feature_roles",
+        {"dataset": "table", "target": "returned", "pipeline": "p", "overrides": {"amount": "numeric"}},
+    ),
+    ("impute_missing_values", {"pipeline": "p"}),
+    ("encode_categorical_features", {"pipeline": "p"}),
+    ("generate_datetime_features", {"pipeline": "p", "country": "DE"}),
+    ("vectorise_text_features", {"pipeline": "p"}),
+    ("scale_numeric_features", {"pipeline": "p"}),
+    ("generate_interactions", {"pipeline": "p", "columns": ["amount", "day_elapsed_days"]}),
+    ("select_features", {"pipeline": "p", "method": "variance", "k": 5}),
+    ("edit_pipeline", {"pipeline": "p", "step": 6, "arguments": {"limit": 50}}),
+    ("show_pipeline", {"pipeline": "p"}),
+    ("save_fe_pipeline", {"pipeline": "p"}),
+    ("apply_fe_pipeline", {"pipeline": "p", "dataset": "table", "output": "features.parquet", "overwrite": True}),
     ("delete_dataset", {"name": "table"}),
 ]
 
@@ -62,7 +77,8 @@ async def _answers(client: Client) -> dict[str, Any]:
             whole = json.loads((await client.read_resource(result.structured_content["uri"])).contents[0].text)
             assert whole["dataset"] == result.structured_content["dataset"]
             result.structured_content.pop("uri")
-        result.structured_content.pop("compared_with", None)  # tells when the name was given
+        for told in ("compared_with", "pipeline_path", "data_path", "manifest_path", "output"):
+            result.structured_content.pop(told, None)  # a time, or a place in a workspace of its own
         answers[name] = result.structured_content
     return answers
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import tempfile
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ..errors import BadRequest, DataUnreadable, LimitExceeded, unknown
+from ..locking import locked
 from ..workspace import tenant_key
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
@@ -161,7 +160,7 @@ class Registry:
 
     def _change(self, name: str, change: Callable[[dict[str, Entry]], Entry | None]) -> Entry | None:
         """Change one entry, or remove it for None, with every other process kept out."""
-        with _locked(self.path.with_suffix(".lock")):
+        with locked(self.path.with_suffix(".lock")):
             entries = self._read()
             entry = change(entries)
             if entry is None:
@@ -216,32 +215,3 @@ def _state_of(path: Path) -> _State | None:
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between processes, and between the threads of each."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("ab") as handle:
-        _lock(handle)
-        # Closing the file lets the lock go.
-        yield
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(handle: IO[bytes]) -> None:
-        while True:
-            try:
-                handle.seek(0)
-                msvcrt.locking(handle.fileno(), msvcrt.LK_LOCK, 1)
-            except OSError:  # it gives up after ten seconds
-                time.sleep(0.05)
-            else:
-                return
-else:
-    import fcntl
-
-    def _lock(handle: IO[bytes]) -> None:
-        fcntl.flock(handle, fcntl.LOCK_EX)

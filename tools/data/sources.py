@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -123,6 +123,17 @@ class Opener:
             fingerprint=source.fingerprint,
             reading=reading,
         )
+
+    def writable(self, path: str, *, overwrite: bool, sources: Sequence[str] = ()) -> Path:
+        """Return the file that may be written for a path; raises as `Policy.writable` does.
+
+        Args:
+            path: under a root, or relative to the exports of the workspace.
+            overwrite: whether an existing file may be replaced.
+            sources: datasets that are being read, whose files are never replaced.
+        """
+        files = [file for name in sources for file in self.resolve(name).paths]
+        return self._policy.writable(path, overwrite=overwrite, sources=files)
 
     def files(self, limit: int) -> tuple[list[str], bool]:
         """List files under the roots that look like tables, relative to their root, and tell whether there are more."""

@@ -1,0 +1,194 @@
+"""Pipelines as they are kept: the same call twice, showing, editing, other processes, other tenants."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from feature_tables import mixed
+from refinery.tools.context import Caller
+from refinery.tools.errors import BadRequest, DataUnreadable
+from refinery.tools.features._declared import Pipelines
+from refinery.tools.runtime import Runtime, RuntimeConfig
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+
+def _document(lab: Lab, pipeline: str) -> dict[str, object]:
+    path = lab.context.workspace.folder("pipelines", "default") / f"{pipeline}.json"
+    found: dict[str, object] = json.loads(path.read_text())
+    return found
+
+
+def test_the_same_step_twice_changes_nothing_and_says_so(lab: Lab) -> None:
+    pipeline = lab.start(mixed())
+    first = lab.call("impute_missing_values", pipeline=pipeline)
+    before = _document(lab, pipeline)
+    second = lab.call("impute_missing_values", pipeline=pipeline)
+    assert (first.changed, second.changed) == (True, False)
+    assert second.made == first.made
+    assert "nothing changed" in second.headline()
+    assert _document(lab, pipeline) == before
+
+
+def test_a_whole_conversation_replayed_changes_nothing(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.auto(frame)
+    before = _document(lab, pipeline)
+    assert lab.auto(frame) == pipeline
+    assert _document(lab, pipeline) == before
+
+
+def test_show_names_every_step_and_where_each_column_comes_from(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    shown = lab.call("show_pipeline", pipeline=pipeline)
+    assert [step.action for step in shown.steps][:2] == ["impute_missing_values", "encode_categorical_features"]
+    inputs = {"amount", "pieces", "city", "shop", "member", "bought_at", "note"}
+    assert {source for column in shown.features for source in column.sources} == inputs
+    assert all(column.kind in {"number", "flag"} for column in shown.features)
+    by_name = {column.column: column.sources for column in shown.features}
+    assert by_name["shop_target"] == ["shop"]
+    assert shown.target == "y"
+    assert shown.train_rows == 480
+
+
+def test_show_without_a_name_lists_them(lab: Lab) -> None:
+    assert lab.call("show_pipeline").headline() == "no pipelines yet."
+    one, two = lab.start(mixed()), lab.start(mixed(seed=1), pipeline="other")
+    assert [item.pipeline for item in lab.call("show_pipeline").pipelines] == sorted([one, two])
+
+
+def test_an_unknown_pipeline_is_named_with_the_nearest(lab: Lab) -> None:
+    with pytest.raises(BadRequest, match="assign_feature_roles starts one"):
+        lab.call("impute_missing_values", pipeline="churn")
+    lab.start(mixed(), pipeline="churn")
+    with pytest.raises(BadRequest, match="did you mean 'churn'"):
+        lab.call("impute_missing_values", pipeline="chrun")
+
+
+def test_removing_a_step_refits_what_follows(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.auto(frame)
+    edited = lab.call("edit_pipeline", pipeline=pipeline, step=5, remove=True)
+    assert edited.refitted == 0
+    assert len(edited.steps) == 4
+    other = lab.start(frame, pipeline="other")
+    for action in ("impute_missing_values", "encode_categorical_features", "generate_datetime_features"):
+        lab.call(action, pipeline=other)
+    lab.call("vectorise_text_features", pipeline=other)
+    pd.testing.assert_frame_equal(lab.built(pipeline).training.frame, lab.built(other).training.frame)
+
+
+def test_changing_an_early_step_gives_what_a_fresh_pipeline_with_it_gives(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.auto(frame)
+    edited = lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments={"strategy": "mean"})
+    assert edited.refitted == 5
+    fresh = lab.start(frame, pipeline="fresh")
+    lab.call("impute_missing_values", pipeline=fresh, strategy="mean")
+    for action in ("encode_categorical_features", "generate_datetime_features"):
+        lab.call(action, pipeline=fresh)
+    for action in ("vectorise_text_features", "scale_numeric_features"):
+        lab.call(action, pipeline=fresh)
+    pd.testing.assert_frame_equal(lab.built(pipeline).training.frame, lab.built(fresh).training.frame)
+
+
+def test_the_roles_can_be_edited_as_step_0(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    lab.call("edit_pipeline", pipeline=pipeline, step=0, arguments={"overrides": {"shop": "ignore"}})
+    shown = lab.call("show_pipeline", pipeline=pipeline)
+    assert len(shown.steps) == 5
+    assert not any("shop" in column.sources for column in shown.features)
+
+
+def test_an_edit_that_later_steps_cannot_bear_changes_nothing(lab: Lab) -> None:
+    pipeline = lab.start(mixed())
+    lab.call("impute_missing_values", pipeline=pipeline)
+    lab.call("encode_categorical_features", pipeline=pipeline, columns=["city"])
+    before = _document(lab, pipeline)
+    with pytest.raises(BadRequest, match="step 2, encode_categorical_features: no column 'city'"):
+        lab.call("edit_pipeline", pipeline=pipeline, step=0, arguments={"overrides": {"city": "ignore"}})
+    assert _document(lab, pipeline) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"step": 7, "remove": True}, "has 1 steps, no step 7"),
+        ({"step": 1}, "either remove=true or the arguments"),
+        ({"step": 1, "remove": True, "arguments": {}}, "either remove=true or the arguments"),
+        ({"step": 1, "arguments": {"stratgy": "mean"}}, "did you mean 'strategy'"),
+        ({"step": 1, "arguments": {"strategy": "men"}}, "did you mean 'mean'"),
+        ({"step": 0, "remove": True}, "can't be removed"),
+        ({"step": 0, "arguments": {"dataset": "x"}}, "no argument 'dataset' of step 0"),
+    ],
+)
+def test_a_bad_edit_is_told(lab: Lab, arguments: dict[str, object], message: str) -> None:
+    pipeline = lab.start(mixed())
+    lab.call("impute_missing_values", pipeline=pipeline)
+    with pytest.raises(BadRequest, match=message):
+        lab.call("edit_pipeline", pipeline=pipeline, **arguments)
+
+
+def test_pipelines_survive_a_restart_and_belong_to_a_tenant(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    config = RuntimeConfig(workspace=lab.context.workspace.root, roots=(lab.folder,))
+    again = Pipelines.of(Runtime(config).context(Caller()))
+    assert again.names() == [pipeline]
+    assert len(again.get(pipeline).steps) == 5
+    assert Pipelines.of(Runtime(config).context(Caller(tenant="other"))).names() == []
+
+
+def test_kept_stages_may_expire_and_are_made_again(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    before = lab.built(pipeline).training.frame
+    for file in lab.context.workspace.folder("stages", "default").iterdir():
+        file.unlink()
+    pd.testing.assert_frame_equal(lab.built(pipeline).training.frame, before)
+
+
+def test_a_table_that_has_changed_refits_all_steps_and_says_so(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.start(frame)
+    lab.call("impute_missing_values", pipeline=pipeline, strategy="mean")
+    lab.table(frame.assign(amount=frame["amount"] * 1000))
+    result = lab.call("scale_numeric_features", pipeline=pipeline)
+    assert any("has changed" in finding.message for finding in result.findings)
+    fill = _document(lab, pipeline)["steps"][0]["told"]["learned"]["amount"]  # type: ignore[index]
+    assert float(str(fill.get("fill", fill.get("value")))) > 5_000
+
+
+def test_a_table_that_lost_a_column_is_refused_and_the_pipeline_stays(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.start(frame)
+    lab.table(frame.drop(columns="shop"))
+    with pytest.raises(BadRequest, match="no longer has 'shop'"):
+        lab.call("impute_missing_values", pipeline=pipeline)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"version": 99}', '{"version": 1, "name": "x"}'])
+def test_a_pipeline_file_changed_by_hand_is_told(lab: Lab, text: str) -> None:
+    pipeline = lab.start(mixed())
+    path: Path = lab.context.workspace.folder("pipelines", "default") / f"{pipeline}.json"
+    path.write_text(text)
+    with pytest.raises(DataUnreadable, match="can't be read"):
+        lab.call("impute_missing_values", pipeline=pipeline)
+
+
+def test_two_calls_at_once_wait_for_each_other(lab: Lab) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    pipeline = lab.start(mixed())
+    with ThreadPoolExecutor(2) as pool:
+        calls = [
+            pool.submit(lab.call, "impute_missing_values", pipeline=pipeline, strategy="median"),
+            pool.submit(lab.call, "generate_datetime_features", pipeline=pipeline),
+        ]
+        for call in calls:
+            call.result()
+    shown = lab.call("show_pipeline", pipeline=pipeline)
+    assert sorted(step.action for step in shown.steps) == ["generate_datetime_features", "impute_missing_values"]

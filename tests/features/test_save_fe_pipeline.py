@@ -1,0 +1,284 @@
+"""Saving: what is written, that it is the same when read again, and that it is whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from feature_tables import mixed
+from refinery.tools.errors import BadRequest, DataUnreadable, NotAllowed
+from refinery.tools.features import load_pipeline
+from sklearn.base import clone
+
+if TYPE_CHECKING:
+    from conftest import Lab
+
+
+def test_fe_ready_holds_features_target_and_split_in_the_order_of_the_table(lab: Lab) -> None:
+    frame = mixed()
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(frame))
+    ready = pd.read_parquet(saved.data_path)
+    assert ready["y"].tolist() == frame["y"].tolist()
+    assert ready["split"].value_counts().to_dict() == {"train": 480, "test": 120}
+    features = ready.drop(columns=["y", "split"])
+    assert len(features.columns) == saved.features
+    assert all(kind.kind == "f" for kind in features.dtypes)
+    assert np.isfinite(features.to_numpy()).all()
+
+
+def test_the_manifest_says_what_the_features_come_from(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
+    manifest = json.loads(Path(saved.manifest_path).read_text())
+    assert manifest["feature_hash"] == saved.feature_hash
+    assert [column["name"] for column in manifest["inputs"]] == [
+        "amount", "pieces", "city", "shop", "member", "bought_at", "note",
+    ]  # fmt: skip
+    assert manifest["steps"][0]["action"] == "impute_missing_values"
+    assert (manifest["split"]["train_rows"], manifest["split"]["test_rows"]) == (480, 120)
+    assert manifest["cross_fitted"] == ["shop_target"]
+    assert {"refinery", "scikit-learn", "skops", "pandas", "numpy", "python"} <= manifest["libraries"].keys()
+    lineage = {item["name"]: item["sources"] for item in manifest["features"]}
+    assert lineage["shop_target"] == ["shop"]
+
+
+def test_training_rows_are_those_of_fit_transform_and_others_those_of_transform(lab: Lab) -> None:
+    """The law by which the file can be checked with scikit-learn alone."""
+    frame = mixed()
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(frame))
+    ready = pd.read_parquet(saved.data_path)
+    train = (ready["split"] == "train").to_numpy()
+    pipeline = load_pipeline(saved.pipeline_path)
+    names = list(pipeline.get_feature_names_out())
+    made = pipeline.transform(frame)
+    np.testing.assert_array_equal(made[~train].to_numpy(), ready.loc[~train, names].to_numpy())
+    fresh = clone(pipeline)
+    fitted = fresh.fit_transform(frame[train], frame.loc[train, "y"])
+    # The components of texts come from a randomised decomposition, in which the order of the rows is felt a little.
+    np.testing.assert_allclose(fitted.to_numpy(), ready.loc[train, names].to_numpy(), atol=2e-3)
+    exact = [name for name in names if not name.startswith("note_")]
+    np.testing.assert_allclose(fitted[exact].to_numpy(), ready.loc[train, exact].to_numpy(), rtol=1e-6, atol=1e-8)
+    assert not np.allclose(made.loc[train, "shop_target"], ready.loc[train, "shop_target"])
+    shuffled = frame[train].sample(frac=1, random_state=3)
+    again = clone(pipeline).fit_transform(shuffled, shuffled["y"]).loc[frame.index[train]]
+    np.testing.assert_allclose(again[exact].to_numpy(), fitted[exact].to_numpy(), rtol=1e-6, atol=1e-8)
+
+
+def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.convert_dtypes(dtype_backend="numpy_nullable")
+
+
+def _arrow(frame: pd.DataFrame) -> pd.DataFrame:
+    return pa.Table.from_pandas(frame, preserve_index=False).to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _objects(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.astype(object).where(frame.notna(), None)
+
+
+@pytest.mark.parametrize("backed", [_nullable, _arrow, _objects], ids=["nullable", "arrow", "objects"])
+def test_transform_is_the_same_whatever_backs_the_columns(lab: Lab, backed: Any) -> None:
+    frame = mixed()
+    pipeline = load_pipeline(lab.call("save_fe_pipeline", pipeline=lab.auto(frame)).pipeline_path)
+    np.testing.assert_array_equal(pipeline.transform(backed(frame)).to_numpy(), pipeline.transform(frame).to_numpy())
+
+
+def test_one_row_gives_what_it_gives_among_others(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = load_pipeline(lab.call("save_fe_pipeline", pipeline=lab.auto(frame)).pipeline_path)
+    whole = pipeline.transform(frame).to_numpy()
+    for row in (0, 7, 599):
+        np.testing.assert_allclose(pipeline.transform(frame.iloc[[row]]).to_numpy()[0], whole[row], rtol=1e-6)
+
+
+def test_transform_after_loading_in_a_new_process_equals_that_before_saving(lab: Lab, tmp_path: Path) -> None:
+    frame = mixed()
+    pipeline = lab.auto(frame)
+    built = lab.built(pipeline)
+    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
+    from refinery.tools.features._declared import Pipelines
+    from refinery.tools.features._reader import Reader
+
+    before = Reader(Pipelines.of(lab.context).get(pipeline).roles.inputs).transform(frame)
+    for step in built.steps:
+        before = step.transform(before)
+    np.testing.assert_array_equal(load_pipeline(saved.pipeline_path).transform(frame).to_numpy(), before.to_numpy())
+    script = (
+        "import sys, pandas as pd, numpy as np\n"
+        "from refinery.tools.features import load_pipeline\n"
+        "made = load_pipeline(sys.argv[1]).transform(pd.read_parquet(sys.argv[2]))\n"
+        "np.save(sys.argv[3], made.to_numpy())\n"
+    )
+    out = tmp_path / "made.npy"
+    subprocess.run(
+        [sys.executable, "-c", script, saved.pipeline_path, str(lab.folder / "table.parquet"), str(out)], check=True
+    )
+    np.testing.assert_array_equal(np.load(out), before.to_numpy())
+
+
+def test_saving_again_changes_nothing_and_other_steps_need_overwrite(lab: Lab) -> None:
+    pipeline = lab.auto(mixed())
+    first = lab.call("save_fe_pipeline", pipeline=pipeline)
+    written = Path(first.data_path).stat().st_mtime_ns
+    assert not lab.call("save_fe_pipeline", pipeline=pipeline).changed
+    assert Path(first.data_path).stat().st_mtime_ns == written
+    lab.call("select_features", pipeline=pipeline, method="variance", k=5)
+    with pytest.raises(BadRequest, match="pass overwrite=true"):
+        lab.call("save_fe_pipeline", pipeline=pipeline)
+    second = lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True)
+    assert second.feature_hash != first.feature_hash
+    assert second.data_path == first.data_path
+    assert pd.read_parquet(second.data_path).shape[1] == 7
+
+
+def test_the_hash_is_of_rows_schema_steps_and_seed_alone(lab: Lab) -> None:
+    frame = mixed()
+
+    def hashed(table: pd.DataFrame, **arguments: Any) -> str:
+        name = lab.auto(table, **arguments)
+        return str(lab.call("save_fe_pipeline", pipeline=name).feature_hash)
+
+    first = hashed(frame, pipeline="first")
+    shuffled = frame.sample(frac=1, random_state=1)
+    assert hashed(shuffled, pipeline="second", name="elsewhere") == first
+    one_cell = frame.copy()
+    one_cell.loc[3, "amount"] = 12.5
+    assert hashed(one_cell, pipeline="third", name="third") != first
+    assert hashed(frame, pipeline="fourth", split={"seed": 1}) != first
+
+
+def test_columns_that_are_no_numbers_are_refused_with_the_way_out(lab: Lab) -> None:
+    pipeline = lab.start(mixed())
+    with pytest.raises(BadRequest, match="encode_categorical_features"):
+        lab.call("save_fe_pipeline", pipeline=pipeline)
+
+
+def test_a_feature_called_as_the_split_keeps_apart_from_it(lab: Lab) -> None:
+    frame = mixed().rename(columns={"pieces": "split"})
+    ready = lab.features(lab.auto(frame))
+    assert {"split", "split_feature"} <= set(ready.columns)
+    assert set(ready["split"]) == {"train", "test"}
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "", ".hidden"])
+def test_a_name_that_is_no_name_is_refused(lab: Lab, name: str) -> None:
+    pipeline = lab.auto(mixed())
+    if not name:
+        assert lab.call("save_fe_pipeline", pipeline=pipeline, name=name).name == pipeline
+        return
+    with pytest.raises(BadRequest, match="can't be the name"):
+        lab.call("save_fe_pipeline", pipeline=pipeline, name=name)
+
+
+def test_a_manifest_edited_by_hand_is_refused(lab: Lab) -> None:
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(mixed()))
+    path = Path(saved.manifest_path)
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DataUnreadable, match="was changed after it was written"):
+        load_pipeline(saved.pipeline_path)
+    path.write_text("{")
+    with pytest.raises(DataUnreadable, match="is no manifest"):
+        load_pipeline(saved.pipeline_path)
+
+
+def test_a_file_with_an_unknown_type_is_refused_and_nothing_of_it_runs(lab: Lab, tmp_path: Path) -> None:
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(mixed()))
+    path, marker = Path(saved.pipeline_path), tmp_path / "ran"
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    schema = json.loads(parts["schema.json"])
+    evil = {
+        "__class__": "system", "__module__": "os", "__loader__": "MethodNode", "__id__": 1,
+        "content": {"func": f"touch {marker}", "obj": {"__class__": "str"}},
+    }  # fmt: skip
+    schema["content"] = evil | {"__loader__": "FunctionNode", "content": f"touch {marker}"}
+    parts["schema.json"] = json.dumps(schema).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    with pytest.raises((NotAllowed, DataUnreadable), match=r"os\.system"):
+        load_pipeline(saved.pipeline_path)
+    assert not marker.exists()
+
+
+def test_a_pipeline_file_of_another_version_is_refused(lab: Lab) -> None:
+    frame = mixed()
+    one = lab.call("save_fe_pipeline", pipeline=lab.auto(frame), name="one")
+    other = lab.start(frame, pipeline="other", overrides={"note": "ignore"})
+    for action in ("impute_missing_values", "encode_categorical_features", "generate_datetime_features"):
+        lab.call(action, pipeline=other)
+    two = lab.call("save_fe_pipeline", pipeline=other, name="two")
+    Path(one.pipeline_path).write_bytes(Path(two.pipeline_path).read_bytes())
+    with pytest.raises(DataUnreadable, match="not the file that its manifest was written with"):
+        load_pipeline(one.pipeline_path)
+
+
+SAVE = """
+import sys, importlib
+from pathlib import Path
+from refinery.tools.context import Caller
+from refinery.tools.runtime import Runtime, RuntimeConfig
+from refinery.tools.features.save_fe_pipeline import save_fe_pipeline
+config = RuntimeConfig(workspace=Path(sys.argv[1]), roots=(Path(sys.argv[2]),))
+context = Runtime(config).context(Caller())
+print("ready", flush=True)
+sys.stdin.readline()
+save_fe_pipeline(sys.argv[3], overwrite=True, context=context)
+print("done", flush=True)
+"""
+
+
+def test_killed_in_the_middle_of_saving_the_old_version_or_the_new_one_is_there(lab: Lab) -> None:
+    """Killed at many moments of a save that takes about a second; what is there is always one version, whole."""
+    frame = mixed(rows=3_000)
+    pipeline = lab.auto(frame)
+    strategies, hashes = ("mean", "median"), set()
+    for strategy in strategies:
+        lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments={"strategy": strategy})
+        hashes.add(lab.call("save_fe_pipeline", pipeline=pipeline, name=strategy).feature_hash)
+    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
+    folder, seen = Path(saved.data_path).parent, [saved.feature_hash]
+    for attempt in range(8):
+        arguments = {"strategy": strategies[attempt % 2]}
+        lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments=arguments)
+        _kill_while_saving(lab, pipeline, seconds=0.04 * attempt)
+        assert len(pd.read_parquet(folder / "fe_ready.parquet")) == 3_000
+        load_pipeline(folder).transform(frame.iloc[:5])
+        seen.append(json.loads((folder / "manifest.json").read_text())["feature_hash"])
+    assert set(seen) <= hashes
+    lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True)
+    left = [path.name for path in folder.parent.iterdir() if path.name.startswith(f".{pipeline}")]
+    assert len(left) == 1, "old versions are removed"
+
+
+def _kill_while_saving(lab: Lab, pipeline: str, *, seconds: float) -> None:
+    command = [sys.executable, "-c", SAVE, str(lab.context.workspace.root), str(lab.folder), pipeline]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        _wait_for_writing(lab.context.workspace.folder("exports", "default"), process)
+        time.sleep(seconds)
+        os.kill(process.pid, signal.SIGKILL)
+
+
+def _wait_for_writing(folder: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the save has begun to write, or is over."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if any(path.name.startswith(".unfinished") for path in folder.iterdir()):
+            return
+        time.sleep(0.005)

@@ -1,0 +1,95 @@
+"""A saved pipeline: a folder with the fitted pipeline, its manifest, and the features that it made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DataUnreadable
+from . import _skops
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+PIPELINE, MANIFEST, DATA = "pipeline.skops", "manifest.json", "fe_ready.parquet"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class SavedPipeline:
+    """A folder that `save_fe_pipeline` wrote, its manifest checked."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> SavedPipeline:
+        """Read the manifest of a folder.
+
+        Raises:
+            DataUnreadable: there is none, or it is not as it was written.
+        """
+        path = folder / MANIFEST
+        again = "save the pipeline again with save_fe_pipeline(overwrite=true)"
+        try:
+            manifest = json.loads(path.read_bytes())
+            known = manifest["checksum"]
+        except FileNotFoundError:
+            raise DataUnreadable(f"there is no saved pipeline in {str(folder)!r}: {MANIFEST} is missing") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataUnreadable(f"{str(path)!r} is no manifest ({type(error).__name__}: {error}); {again}") from None
+        if known != checksum(manifest):
+            raise DataUnreadable(
+                f"{str(path)!r} was changed after it was written, so that what it says of the pipeline can't be "
+                f"relied on; {again}"
+            )
+        if manifest.get("version") != VERSION:
+            raise DataUnreadable(
+                f"{str(path)!r} is of version {manifest.get('version')!r}, and this Refinery reads {VERSION}; {again}"
+            )
+        return cls(folder, manifest)
+
+    def load(self) -> Pipeline:
+        """Load the fitted pipeline.
+
+        Raises:
+            DataUnreadable: the file is missing, or not the one that the manifest was written with.
+            NotAllowed: it holds unknown types.
+        """
+        path = self.folder / PIPELINE
+        # Types first: an unknown one is the graver finding, and tells more than a changed digest.
+        pipeline = _skops.load(path)
+        if file_digest(path) != self.manifest["files"][PIPELINE]["sha256"]:
+            raise DataUnreadable(
+                f"{str(path)!r} is not the file that its manifest was written with; save the pipeline again with "
+                "save_fe_pipeline(overwrite=true)"
+            )
+        return pipeline
+
+    def is_whole(self) -> bool:
+        """Tell whether the files are there with the sizes that they were written with."""
+        files = self.manifest["files"]
+        return all((self.folder / n).is_file() and (self.folder / n).stat().st_size == files[n]["bytes"] for n in files)
+
+
+def load_pipeline(path: str | Path) -> Pipeline:
+    """Load a saved pipeline; told at `refinery.tools.features.load_pipeline`."""
+    folder = Path(path)
+    if folder.suffix == ".skops":
+        folder = folder.parent
+    return SavedPipeline.read(folder).load()
+
+
+def checksum(manifest: dict[str, Any]) -> str:
+    """Return the digest of all that a manifest says."""
+    said = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

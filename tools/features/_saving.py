@@ -1,0 +1,323 @@
+"""Writing a fitted pipeline, its manifest and its features: all of it, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ... import VERSION as REFINERY
+from ..context import Context
+from ..data.dataset import Dataset
+from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_prefix
+from ..errors import BadRequest, RefineryError
+from . import _skops
+from ._answers import open_end
+from ._build import Built, read_fitted
+from ._declared import ROW, Made, Pipeline
+from ._reader import Reader
+from ._saved import DATA, MANIFEST, PIPELINE, VERSION, SavedPipeline, checksum, file_digest
+from ._step import Finish
+from ._survey import BATCH_CELLS, BATCH_ROWS, Survey, batches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from sklearn.pipeline import Pipeline as Fitted
+
+SPLIT = "split"
+_LIBRARIES = ("scikit-learn", "skops", "pandas", "numpy", "pyarrow")
+
+
+@dataclass(frozen=True, eq=False)
+class Saving:
+    """A fitted pipeline about to be written.
+
+    Attributes:
+        declared: the pipeline.
+        built: its fitted steps.
+        dataset: the rows.
+        survey: their split.
+    """
+
+    declared: Pipeline
+    built: Built
+    dataset: Dataset
+    survey: Survey
+
+    @property
+    def features(self) -> list[Made]:
+        return self.declared.features
+
+    @property
+    def names(self) -> list[str]:
+        """What the features are called in `fe_ready.parquet`, where the target and the split have names too."""
+        taken = {self.declared.roles.target, SPLIT}
+        return [f"{item.column}_feature" if item.column in taken else item.column for item in self.features]
+
+    @property
+    def holed(self) -> list[str]:
+        """The features that hold missing values in the training rows."""
+        frame = self.built.training.frame
+        there = [item.column for item in self.features]
+        return [name for name in there if bool(np.isnan(frame[name].to_numpy(dtype=np.float64)).any())]
+
+    @property
+    def needed(self) -> list[str]:
+        """The input columns that some feature comes from."""
+        sources = {source for item in self.features for source in item.sources}
+        return [column["name"] for column in self.declared.roles.inputs if column["name"] in sources]
+
+    @property
+    def feature_hash(self) -> str:
+        """A digest of what the features come from: input schema, steps, split and rows; no fitted number."""
+        roles = self.declared.roles
+        said = {
+            "inputs": roles.inputs,
+            "storage": {column["name"]: roles.storage[column["name"]] for column in roles.inputs},
+            "target": roles.target,
+            "task": roles.task,
+            "split": roles.split.model_dump(),
+            "split_by": roles.split_by,
+            "steps": [[step.action, step.arguments] for step in self.declared.steps],
+            "rows": self.survey.digest,
+        }
+        return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
+
+    @property
+    def cross_fitted(self) -> list[str]:
+        """The features whose values in training rows are cross-fitted, or come from such."""
+        touched: set[str] = set()
+        for step in self.built.steps:
+            touched -= set(step.gone) - {name for name, _, direct in step.outputs() if touched & set(direct)}
+            touched |= {name for name, _, direct in step.outputs() if touched & set(direct)}
+            touched |= set(step.cross_fitted)
+        names = zip(self.features, self.names, strict=True)
+        return [name for item, name in names if item.column in touched]
+
+    def pipeline(self) -> Fitted:
+        """Return the fitted scikit-learn pipeline, from a table as it comes to the features."""
+        from sklearn.pipeline import Pipeline as Chain
+
+        roles, needed = self.declared.roles, set(self.needed)
+        group = roles.split.column if roles.split.method == "group" else None
+        optional = [column["name"] for column in roles.inputs if column["name"] not in needed]
+        reader = Reader(roles.inputs, optional, group, roles.split.seed)
+        named: list[tuple[str, Any]] = [("read", reader.fit(pd.DataFrame()))]
+        for number, (step, asked) in enumerate(zip(self.built.steps, self.declared.steps, strict=True), start=1):
+            named.append((f"{number}_{asked.action}", step))
+        named.append(("finish", Finish([item.column for item in self.features], self.names).fit(pd.DataFrame())))
+        return Chain(named)
+
+
+def check_complete(declared: Pipeline) -> None:
+    """Check that every column is a number.
+
+    Raises:
+        BadRequest: some are not yet; the message names the action for them.
+    """
+    left = [item for item in declared.features if item.kind not in {"number", "flag"}]
+    if left:
+        raise BadRequest(
+            f"{declared.name!r} has {len(left)} columns that are no numbers yet. Next: {open_end(declared)}; or leave "
+            f"them out with edit_pipeline(pipeline={declared.name!r}, step=0, arguments={{'overrides': "
+            f"{{{left[0].column!r}: 'ignore'}}}})"
+        )
+    if not declared.features:
+        raise BadRequest(f"{declared.name!r} has no columns left to save; show_pipeline tells which step dropped them")
+
+
+def save(saving: Saving, link: Path, context: Context, *, overwrite: bool) -> tuple[dict[str, Any], bool]:
+    """Write a pipeline unless the same is there; return the manifest, and whether anything was written.
+
+    Raises:
+        BadRequest: something else is saved under the name, and `overwrite` is false.
+    """
+    kept = _kept(link, saving.feature_hash, overwrite=overwrite)
+    if kept is not None:
+        return kept, False
+    with _replacing(link, secrets.token_hex(6)) as folder:
+        return _write(saving, folder, context), True
+
+
+def _kept(link: Path, feature_hash: str, *, overwrite: bool) -> dict[str, Any] | None:
+    """Return the manifest of what is saved under the name, if it is the same."""
+    if not link.exists():
+        return None
+    try:
+        saved = SavedPipeline.read(link)
+        if saved.manifest["feature_hash"] == feature_hash and saved.is_whole():
+            return saved.manifest
+        what = f"from {saved.manifest['dataset']['name']}, feature_hash {saved.manifest['feature_hash']}"
+    except RefineryError as error:
+        what = str(error)
+    if not overwrite:
+        raise BadRequest(f"{link.name!r} is saved already ({what}); pass overwrite=true to replace it, or another name")
+    if not link.is_symlink():
+        raise BadRequest(f"{str(link)!r} is no folder that Refinery made; choose another name")
+    return None
+
+
+def _write(saving: Saving, folder: Path, context: Context) -> dict[str, Any]:
+    """Write pipeline, features and manifest into an empty folder; return the manifest."""
+    pipeline = saving.pipeline()
+    counts = _write_features(saving, pipeline, folder / DATA, context)
+    for step in saving.built.steps:
+        step.forget_training()
+    _skops.dump(pipeline, folder / PIPELINE)
+    manifest = _manifest(saving, counts)
+    manifest["files"] = {
+        name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
+        for name in (PIPELINE, DATA)
+    }
+    manifest["checksum"] = checksum(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False))
+    return manifest
+
+
+def _manifest(saving: Saving, counts: dict[str, int]) -> dict[str, Any]:
+    declared, roles = saving.declared, saving.declared.roles
+    inputs = [{**column, "storage": roles.storage[column["name"]]} for column in roles.inputs]
+    return {
+        "version": VERSION,
+        "name": declared.name,
+        "feature_hash": saving.feature_hash,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": {
+            "name": roles.dataset,
+            "fingerprint": saving.dataset.fingerprint,
+            "rows": len(saving.survey.keys),
+            "digest": saving.survey.digest,
+        },
+        "target": roles.target,
+        "task": roles.task,
+        "classes": list(saving.built.training.classes),
+        "split": {**roles.split.model_dump(), "by": roles.split_by or roles.split.column, **counts},
+        "fitted_rows": saving.built.training.rows,
+        "inputs": inputs,
+        "needed": saving.needed,
+        "roles": [role.model_dump() for role in roles.roles],
+        "steps": [{"action": step.action, "arguments": step.arguments} for step in declared.steps],
+        "features": [
+            {"name": name, "kind": item.kind, "sources": item.sources}
+            for name, item in zip(saving.names, saving.features, strict=True)
+        ],
+        "cross_fitted": saving.cross_fitted,
+        "libraries": {
+            "refinery": REFINERY,
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+        },
+    }
+
+
+def _write_features(saving: Saving, pipeline: Fitted, path: Path, context: Context) -> dict[str, int]:
+    """Write the features of every row in the order of the dataset, training rows with their cross-fitted values."""
+    import pyarrow.parquet as pq
+
+    roles, survey = saving.declared.roles, saving.survey
+    marks = _marks(saving)
+    wanted = list(dict.fromkeys([*saving.needed, *([roles.target] if roles.target else [])]))
+    writer, start = None, 0
+    try:
+        for table in _batches(saving.dataset, wanted, len(saving.names)):
+            end = start + table.num_rows
+            frame = transform_marked(pipeline, table.to_pandas(types_mapper=pd.ArrowDtype), marks[start:end])
+            made = features_table(frame)
+            if roles.target:
+                made = made.append_column(roles.target, table.column(roles.target))
+            made = made.append_column(SPLIT, _sides(survey.test[start:end]))
+            if writer is None:
+                writer = pq.ParquetWriter(path, made.schema, compression="zstd")
+            writer.write_table(made.cast(writer.schema))
+            start = end
+            context.progress(start, len(marks), "writing features")
+    finally:
+        if writer is not None:
+            writer.close()
+    return {"train_rows": survey.train_rows, "test_rows": len(marks) - survey.train_rows}
+
+
+def _marks(saving: Saving) -> npt.NDArray[np.int64]:
+    """Return `ROW` of every row of the dataset: -1 for those that were not fitted on."""
+    marks = np.full(len(saving.survey.keys), -1, dtype=np.int64)
+    rows = read_fitted(saving.dataset, saving.declared.roles, saving.survey)
+    marks[rows.positions] = rows.marks
+    return marks
+
+
+def transform_marked(pipeline: Fitted, frame: pd.DataFrame, marks: npt.NDArray[np.int64]) -> pd.DataFrame:
+    """Transform rows of which some were fitted on, which get the values that were made without their fold."""
+    table: pd.DataFrame = pipeline.steps[0][1].transform(frame)
+    if (marks >= 0).any():
+        table[ROW] = marks
+    for _, step in pipeline.steps[1:]:
+        table = step.transform(table)
+    return table
+
+
+def features_table(frame: pd.DataFrame) -> pa.Table:
+    """Return features as an Arrow table of floats."""
+    import pyarrow as pa
+
+    arrays = [pa.array(np.ascontiguousarray(frame[name].to_numpy())) for name in frame.columns]
+    return pa.Table.from_arrays(arrays, names=[str(name) for name in frame.columns])
+
+
+def _batches(dataset: Dataset, columns: Sequence[str], features: int) -> Iterator[pa.Table]:
+    """Yield batches small enough for what is made of them; none at all is one empty batch."""
+    rows = max(500, min(BATCH_ROWS, BATCH_CELLS // max(1, features)))
+    for table in batches(dataset, columns):
+        for start in range(0, table.num_rows, rows):
+            yield table.slice(start, rows)
+
+
+def _sides(test: npt.NDArray[np.bool_]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(np.where(test, "test", "train"), pa.string())
+
+
+@contextmanager
+def _replacing(link: Path, keep: str) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `link` once the block ends well; until then the old one stays.
+
+    `link` is a symbolic link to the version that counts, so that the change from one to the next is a single rename.
+
+    Args:
+        link: the name of the folder.
+        keep: what tells this version from the one before.
+    """
+    parent = link.parent
+    remove_unfinished(parent, os.getpid())
+    sweep_unfinished(parent)
+    unfinished = parent / f"{unfinished_prefix()}{link.name}"
+    unfinished.mkdir(mode=0o700)
+    final = parent / f".{link.name}@{keep}"
+    try:
+        yield unfinished
+        if final.exists():
+            shutil.rmtree(final)
+        unfinished.rename(final)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    pointer = parent / f"{unfinished_prefix()}{link.name}.link"
+    pointer.unlink(missing_ok=True)
+    pointer.symlink_to(final.name, target_is_directory=True)
+    pointer.replace(link)
+    for old in parent.glob(f".{link.name}@*"):
+        if old != final:
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Fitted steps and pipelines on disk: skops files, of which only known types are ever loaded."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataUnreadable, NotAllowed
+
+# Beside what skops itself holds to be safe: no type of ours, and harmless.
+_OTHERS = frozenset({"numpy.dtype"})
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a type may be in a file: an estimator of this package, or one of the few others."""
+    module, _, attribute = name.rpartition(".")
+    package, _, file = module.rpartition(".")
+    if package != __package__ or not file.startswith("_"):
+        return name in _OTHERS
+    if not any(found.name == file for found in pkgutil.iter_modules([str(Path(__file__).parent)])):
+        return False
+    from sklearn.base import BaseEstimator
+
+    kind = getattr(importlib.import_module(module), attribute, None)
+    return inspect.isclass(kind) and issubclass(kind, BaseEstimator) and kind.__module__ == module
+
+
+def dump(thing: Any, path: Path) -> None:
+    """Write a fitted estimator."""
+    _skops_io().dump(thing, path)
+
+
+def load(path: Path) -> Any:
+    """Read a fitted estimator.
+
+    Raises:
+        DataUnreadable: it is missing, or no skops file.
+        NotAllowed: it holds a type that Refinery does not know; nothing of it was loaded.
+    """
+    import zipfile
+
+    skops_io = _skops_io()
+    try:
+        found = set(skops_io.get_untrusted_types(file=path))
+    except FileNotFoundError:
+        raise DataUnreadable(f"there is no pipeline file {str(path)!r}; save_fe_pipeline writes one") from None
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataUnreadable(
+            f"{str(path)!r} is no pipeline that Refinery wrote ({type(error).__name__}); save it again"
+        ) from None
+    unknown = sorted(name for name in found if not is_known(name))
+    if unknown:
+        raise NotAllowed(
+            f"{str(path)!r} holds types that no pipeline of Refinery has: {', '.join(unknown[:5])}. It was not loaded: "
+            "such a file can run code. Save the pipeline again, and ask who changed this one"
+        )
+    return skops_io.load(path, trusted=sorted(found))
+
+
+def _skops_io() -> Any:
+    """Import skops, which walks through all of scikit-learn, without torch, which it would import on the way.
+
+    That takes a second and 180 MB, and nothing of it is used.
+    """
+    if "skops.io" in sys.modules or "torch" in sys.modules:
+        return importlib.import_module("skops.io")
+    without = _WithoutTorch()
+    sys.meta_path.insert(0, without)
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        sys.meta_path.remove(without)
+
+
+class _WithoutTorch(MetaPathFinder):
+    """Finds every module where it is, but torch nowhere."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "torch":
+            raise ImportError("torch is not needed here", name=name)

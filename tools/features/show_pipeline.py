@@ -1,0 +1,141 @@
+"""What a pipeline is made of, as it was declared and fitted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from ..catalogue import action
+from ..context import Context
+from ..results import Answer, Model
+from ._answers import open_end
+from ._declared import ColumnRole, Made, Pipeline, Pipelines, Split
+
+
+class ShownStep(Model):
+    """A step: what was asked, and what it made and dropped."""
+
+    step: int
+    action: str
+    arguments: dict[str, Any]
+    made: list[str]
+    dropped: list[str]
+
+
+class PipelineInBrief(Model):
+    """A pipeline among others."""
+
+    pipeline: str
+    dataset: str
+    target: str | None
+    steps: int
+    features: int
+    saved: str | None
+
+
+class PipelineShown(Answer):
+    """One pipeline with its steps and the lineage of its columns, or all in brief."""
+
+    pipeline: str | None = None
+    dataset: str | None = None
+    target: str | None = None
+    task: str | None = None
+    split: Split | None = None
+    train_rows: int | None = None
+    test_rows: int | None = None
+    roles: list[ColumnRole] = Field(default_factory=list)
+    steps: list[ShownStep] = Field(default_factory=list)
+    features: list[Made] = Field(default_factory=list)
+    saved: str | None = None
+    pipelines: list[PipelineInBrief] = Field(default_factory=list)
+    truncated: bool = False
+    uri: str | None = None
+    next_call: str = Field("", exclude=True)
+
+    def headline(self) -> str:
+        if self.pipeline is None:
+            return f"{len(self.pipelines)} pipelines." if self.pipelines else "no pipelines yet."
+        what = f"to predict {self.target!r} " if self.target else ""
+        return (
+            f"{self.pipeline!r} on {self.dataset} {what}has {len(self.steps)} steps and {len(self.features):,} "
+            f"columns, fitted on {self.train_rows:,} training rows; {self.test_rows:,} are kept for testing."
+        )
+
+    def details(self) -> list[str]:
+        lines = [
+            f"{item.pipeline}: {item.dataset}, target {item.target}, {item.steps} steps, {item.features:,} columns"
+            + (f", saved at {item.saved}" if item.saved else "")
+            for item in self.pipelines[:20]
+        ]
+        for step in self.steps:
+            asked = ", ".join(f"{key}={value!r}" for key, value in step.arguments.items() if value is not None)
+            lines.append(f"{step.step}. {step.action}({asked}): {len(step.made):,} made, {len(step.dropped):,} dropped")
+        lines += [
+            f"{item.column} ({item.kind}) from {', '.join(item.sources)}"
+            for item in self.features[:30]
+            if item.sources != [item.column]
+        ]
+        return lines
+
+    def next_steps(self) -> list[str]:
+        if self.pipeline is None:
+            return [] if self.pipelines else ["assign_feature_roles(dataset=…, target=…) starts one"]
+        return [self.next_call]
+
+
+@action("Show a pipeline", pure=False, where="process")
+def show_pipeline(pipeline: str | None = None, *, context: Context) -> PipelineShown:
+    """Show a feature pipeline: its steps, their columns and the lineage of each; without a name, list all pipelines.
+
+    Args:
+        pipeline: its name
+        context: whose pipelines
+
+    Raises:
+        BadRequest: there is no such pipeline.
+    """
+    pipelines = Pipelines.of(context)
+    if pipeline is not None:
+        return shown(pipelines.get(pipeline))
+    return PipelineShown(pipelines=[_brief(pipelines.get(name)) for name in pipelines.names()])
+
+
+def shown(pipeline: Pipeline) -> PipelineShown:
+    """Return a pipeline as it is shown."""
+    roles = pipeline.roles
+    return PipelineShown(
+        pipeline=pipeline.name,
+        dataset=roles.dataset,
+        target=roles.target,
+        task=roles.task,
+        split=roles.split,
+        train_rows=roles.train_rows,
+        test_rows=roles.test_rows,
+        roles=roles.roles,
+        steps=[
+            ShownStep(
+                step=number,
+                action=step.action,
+                arguments={key: value for key, value in step.arguments.items() if value is not None},
+                made=[item.column for item in step.told.made],
+                dropped=step.told.dropped,
+            )
+            for number, step in enumerate(pipeline.steps, start=1)
+        ],
+        features=pipeline.features,
+        saved=pipeline.saved.folder if pipeline.saved else None,
+        uri=f"refinery://pipelines/{pipeline.name}",
+        next_call=open_end(pipeline),
+    )
+
+
+def _brief(pipeline: Pipeline) -> PipelineInBrief:
+    return PipelineInBrief(
+        pipeline=pipeline.name,
+        dataset=pipeline.roles.dataset,
+        target=pipeline.roles.target,
+        steps=len(pipeline.steps),
+        features=len(pipeline.features),
+        saved=pipeline.saved.folder if pipeline.saved else None,
+    )
