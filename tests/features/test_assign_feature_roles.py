@@ -339,6 +339,14 @@ def test_the_split_is_drawn_from_the_column_that_names_the_rows(lab: Lab) -> Non
     assert _assign(lab, named, overrides={"plate": "id"}, name="third").split_by == "plate"
 
 
+def test_of_several_columns_that_name_the_rows_the_one_that_is_told_or_called_so_is_taken(lab: Lab) -> None:
+    numbers = np.random.default_rng(1).permutation(ROWS)
+    frame = _plain().assign(barcode=[f"b{row}" for row in numbers], order_id=[f"o{row}" for row in range(ROWS)])
+    assert set(_roles(_assign(lab, frame)).values()) == {"numeric", "id", "target"}
+    assert _assign(lab, frame).split_by == "order_id"
+    assert _assign(lab, frame, overrides={"barcode": "id"}).split_by == "barcode"
+
+
 def test_many_equal_rows_are_told_with_what_follows(lab: Lab) -> None:
     twice = pd.concat([_plain(), _plain().iloc[:10]])
     told = [item for item in _assign(lab, twice).findings if item.metric == "duplicate_rows"]
@@ -663,3 +671,15 @@ def test_the_demo_orders_are_judged_by_what_was_planted(lab: Lab, tmp_path: Path
     assert {name: roles[name] for name in wanted} == wanted
     assert result.split_by == "order_id"
     assert _inputs(lab, result)["customer_age"]["missing"] == [-999.0]
+
+
+def test_a_key_that_looks_unique_in_a_sample_and_comes_again_in_the_table_is_a_category(lab: Lab) -> None:
+    """150,000 rows of 50,000 customers: among the rows that are judged few customers come twice."""
+    dice = np.random.default_rng(0)
+    customer = [f"c{one:06}" for one in dice.integers(0, 50_000, 150_000)]
+    order = [f"o{one:06}" for one in dice.permutation(150_000)]
+    frame = pd.DataFrame({"customer": customer, "order": order, "y": dice.integers(0, 2, 150_000)})
+    lab.table(frame)
+    roles = {role.column: role for role in lab.call("assign_feature_roles", dataset="table.parquet", target="y").roles}
+    assert (roles["customer"].role, roles["customer"].cardinality) == ("categorical", "high")
+    assert roles["order"].role == "id"

@@ -486,6 +486,23 @@ def test_fold_and_side_of_a_row_in_a_narrow_table_do_not_tell_its_target(levels:
     assert 1e-3 < _tails(frame, _survey(frame, seed=seed).test) < 1 - 1e-3
 
 
+@pytest.mark.parametrize("target", ["classes", "numbers"])
+def test_in_a_narrow_table_the_order_of_the_rows_changes_no_number_in_any_fold(target: str) -> None:
+    """Rows that differ in the target alone are told apart, and equal ones are as many in each fold."""
+    dice = np.random.default_rng(0)
+    frame = pd.DataFrame({"category": pd.Series(dice.choice(list("abc"), 900), dtype=object)})
+    y = dice.integers(0, 2, 900).astype(float) if target == "classes" else dice.normal(size=900).round(2)
+    order = dice.permutation(900)
+    counts = [
+        pd.Series(fold_of(rank_rows(frame.iloc[rows], y[rows], None, seed=0)))
+        .groupby([frame["category"].to_numpy()[rows], y[rows]])
+        .value_counts()
+        .sort_index()
+        for rows in (np.arange(900), order)
+    ]
+    pd.testing.assert_series_equal(*counts)
+
+
 def test_folds_hold_equally_many_of_every_class() -> None:
     strata = np.repeat([0, 1, 2], [100, 55, 7])
     folds = draw_folds(_keys(162), strata, None, salt=2)

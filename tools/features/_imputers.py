@@ -328,7 +328,7 @@ def learn_chained(scaled: Floats, targets: list[int], low: Floats, high: Floats,
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - makes the next line possible
     from sklearn.impute import IterativeImputer
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     width = scaled.shape[1]
     bounded = np.isin(np.arange(width), targets)

@@ -95,9 +95,9 @@ def rank_rows(frame: pd.DataFrame, y: Any, groups: npt.NDArray[np.uint64] | None
     keys = hash_frame(frame)
     strata = None
     if y is not None:
-        told, strata = _strata(np.asarray(y))
-        # With the target, so that equal rows are dealt out by chance whatever their targets are.
-        keys = mixed(keys ^ hash_values(told))
+        codes, strata = _strata(np.asarray(y))
+        # With the target: rows equal but for it would else be dealt out by the order in which they stand.
+        keys = mixed(keys ^ hash_values(codes))
     keys = numbered(keys)
     folds = draw_folds(keys, strata, groups, 2 * seed + _FOLD_SALT)
     ranks = np.empty(len(keys), dtype=np.int64)
@@ -105,14 +105,14 @@ def rank_rows(frame: pd.DataFrame, y: Any, groups: npt.NDArray[np.uint64] | None
     return ranks * FOLDS + folds
 
 
-def _strata(target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Return what a target tells of each row, and its stratum: its value where values come often, else its tenth."""
+def _strata(target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the place of each row's target among the different ones, and its stratum.
+
+    That is the value where values come often, and else the tenth of the range that it is in.
+    """
     unique, codes = _ranked(target)
-    often = len(unique) <= len(codes) / 4
-    few = len(unique) <= MOST_NUMERIC_CLASSES or (often and len(unique) <= MOST_CLASSES)
-    numeric = unique.dtype.kind == "f"
-    told = unique[codes] if numeric and not few else codes.astype(np.float64)
-    return told, codes if few and often else tenths(codes.astype(np.float64))
+    often = len(unique) <= min(MOST_CLASSES, len(codes) / 4)
+    return codes, codes if often else tenths(codes.astype(np.float64))
 
 
 def codes_of(target: npt.NDArray[Any]) -> tuple[npt.NDArray[np.int64], int]:

@@ -13,6 +13,7 @@ from ..data.dataset import Dataset
 from ..data.values import as_python
 from ..errors import BadRequest
 from ..explore.infer_schema import meanings
+from ..kinds import UNIQUE
 from ..placeholders import AMBIGUOUS, NEGATIVE_SENTINELS, POSITIVE_SENTINELS, fold
 from ..quality.check_leakage import check_leakage
 from ..quality.check_missing_values import check_missing_values
@@ -50,20 +51,23 @@ class Judged:
     filled: float
 
 
-def judge_columns(training: Dataset, target: str | None, overrides: Mapping[str, Role]) -> list[Judged]:
+def judge_columns(
+    training: Dataset, target: str | None, overrides: Mapping[str, Role], of: int | None = None
+) -> list[Judged]:
     """Judge every column of the training rows.
 
     Args:
         training: training rows, all columns.
         target: what is to be predicted.
         overrides: roles that were told.
+        of: how many training rows there are, if these are some of them.
     """
     profiles, glances = profile_columns(training), glance_at_columns(training, training.columns)
     leaks = _leaks(training, target)
     missing = {c.column: c.placeholders for c in check_missing_values(training).columns if c.disguised}
     judged = []
     for name in training.columns:
-        about = _Facts(profiles[name], glances[name], missing.get(name, {}))
+        about = _Facts(profiles[name], glances[name], missing.get(name, {}), max(of or 0, training.rows))
         role = _role(name, target, overrides, leaks, about)
         there = about.filled - sum(about.placeholders.values())
         judged.append(Judged(role, _input(role, about), max(0.0, there / about.profile.rows)))
@@ -75,6 +79,13 @@ class _Facts:
     profile: ColumnProfile
     glance: Glance
     placeholders: Mapping[str, int]
+    of: int
+
+    @property
+    def repeats(self) -> bool:
+        """Whether values that look unique in these rows come again among all training rows."""
+        filled = round(self.of * self.filled / max(1, self.profile.rows))
+        return self.of > self.profile.rows and self.glance.distinct(filled) < UNIQUE * filled
 
     @property
     def best(self) -> Guess:
@@ -143,7 +154,10 @@ def _judge(about: _Facts) -> tuple[Role, float, str]:
         if profile.nulls >= _TELLING * profile.rows and about.filled >= _TELLING * profile.rows:
             return "categorical", 0.8, f"one value or none ({profile.nulls / profile.rows:.0%} missing)"
         return "constant", 1.0, "one value only"
-    if profile.kind == "id" and not (about.textual and best.semantic in {*_MEASURED, "datetime"}):
+    measured = about.textual and best.semantic in {*_MEASURED, "datetime"} and best.confidence >= 0.8
+    if profile.kind == "id" and not measured and about.repeats:
+        return "categorical", 0.7, f"all but unique in {about.filled:,} rows, but not in {about.of:,}"
+    if profile.kind == "id" and not measured:
         return "id", best.confidence, f"{profile.distinct:,} different values in {about.filled:,} rows"
     if profile.kind == "boolean":
         return "boolean", best.confidence, "two values"

@@ -40,7 +40,7 @@ def start(
     """Return a new pipeline with roles and split, without steps."""
     split_by = _naming_column(dataset, target, overrides) if split.method in {"stratified", "random"} else ""
     found = survey(dataset, target, split, id_column=split_by or None, progress=context.progress)
-    judged = judge_columns(_training(dataset, found, split.seed), target, overrides)
+    judged = judge_columns(_training(dataset, found, split.seed), target, overrides, found.train_rows)
     inputs = [item.input for item in judged if item.input is not None]
     if not inputs:
         raise BadRequest(

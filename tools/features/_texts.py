@@ -116,25 +116,32 @@ class Words(Part):
 
     def _learn_reduction(self, texts: Sequence[str]) -> None:
         self.reduction_, self.center_ = np.zeros((0, 0), dtype=np.float32), np.zeros(0, dtype=np.float32)
-        self.width_, self.kept_ = 0, 1.0
-        matrix = self._vectors(texts) if len(texts) and (self.model != "tfidf" or len(self.weights_)) else None
-        if matrix is None:
-            return
-        self.width_ = int(matrix.shape[1])
+        self.width_, self.kept_ = self._full_width(texts), 1.0
         if self.components is None or self.width_ <= self.components:
             return
         from sklearn.utils.extmath import randomized_svd
 
+        matrix = self._vectors(texts)
         if self.model == "embedding":
             self.center_ = np.asarray(matrix.mean(axis=0), dtype=np.float32)
             matrix = matrix - self.center_
         most = min(self.components, *matrix.shape)
         _, strengths, directions = randomized_svd(matrix, most, random_state=self.seed)
         kept = strengths > _NOISE * max(1.0, float(strengths[0]))
-        total = float(matrix.multiply(matrix).sum() if self.model != "embedding" else np.square(matrix).sum())
+        total = float(np.square(matrix if self.model == "embedding" else matrix.data, dtype=np.float64).sum())
         self.reduction_ = np.ascontiguousarray(directions[kept].T, dtype=np.float32)
         self.width_ = int(kept.sum())
-        self.kept_ = min(1.0, float(np.square(strengths[kept], dtype=np.float64).sum() / total)) if total else 1.0
+        self.kept_ = min(1.0, float(np.square(strengths[kept], dtype=np.float64).sum()) / total) if total else 1.0
+
+    def _full_width(self, texts: Sequence[str]) -> int:
+        """Return how many columns there are without a reduction; none where there is nothing to learn from."""
+        if self.model == "tfidf":
+            return len(self.weights_)
+        if self.model == "hashing":
+            return self.max_features if has_terms(texts, self.terms, twice=False) else 0
+        from ..embedding import DIMENSIONS
+
+        return DIMENSIONS if texts else 0
 
     def _reduced(self, texts: Sequence[str]) -> Floats32:
         vectors = self._vectors(texts)
