@@ -46,6 +46,10 @@ def parse_words(action: Action, dataset: str | None, words: Sequence[str]) -> di
     """
     properties: dict[str, Any] = action.input_schema.get("properties", {})
     arguments: dict[str, Any] = {}
+    words = list(words)
+    if dataset is not None and dataset.startswith("--"):
+        words.insert(0, dataset)
+        dataset = None
     if dataset is not None:
         if not properties:
             raise BadRequest(f"{action.name} takes no dataset")

@@ -53,7 +53,7 @@ def test_a_target_there_is_ignored_and_new_columns_are_told(lab: Lab, saved: Any
     assert pd.read_parquet(result.output).equals(without)
     told = " ".join(finding.message for finding in result.findings)
     assert "target 'y' is there and was ignored" in told
-    assert "1 columns are new and were ignored: colour" in told
+    assert "1 column not known to the pipeline and ignored: colour" in told
 
 
 def test_unseen_levels_new_nulls_and_extremes_have_a_place(lab: Lab, saved: Any) -> None:
@@ -74,7 +74,7 @@ def test_columns_in_another_order_are_found_by_name(lab: Lab, saved: Any) -> Non
 
 def test_a_missing_column_is_refused_with_the_nearest_name(lab: Lab, saved: Any) -> None:
     new = mixed(rows=100, seed=9).rename(columns={"amount": "amuont"})
-    with pytest.raises(BadRequest, match=r"lacks 1 columns.*'amount' \(is 'amuont' the same"):
+    with pytest.raises(BadRequest, match=r"lacks 1 column .*'amount' \(is 'amuont' the same"):
         _apply(lab, new)
     assert not (lab.folder / "out.parquet").exists()
 
@@ -148,3 +148,30 @@ def test_files_are_neither_replaced_nor_written_elsewhere(lab: Lab, saved: Any, 
         lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=dataset, overwrite=True)
     with pytest.raises(BadRequest, match=r"must end in \.parquet"):
         lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output="out.csv")
+
+
+def test_rows_unlike_those_of_the_training_are_told(lab: Lab, saved: Any) -> None:
+    new = mixed(rows=100, seed=9).drop(columns="y")
+    new["city"] = "Spaceport"
+    new.loc[:39, "pieces"] = 1_000
+    new.loc[:69, "note"] = None
+    told = {(f.columns[0], f.metric): f for f in _apply(lab, new).findings}
+    assert told["city", "new_values"].value == pytest.approx(1.0)
+    assert told["city", "new_values"].severity == "medium"
+    assert told["pieces", "new_values"].value == pytest.approx(0.4)
+    assert "note" in {column for column, metric in told if metric == "new_gaps"}
+    assert ("shop", "new_values") not in told
+
+
+def test_a_saved_pipeline_that_was_changed_since_is_told(lab: Lab, saved: Any) -> None:
+    lab.call("edit_pipeline", pipeline="shop", step=5, remove=True)
+    result = _apply(lab, mixed(rows=50, seed=2))
+    assert any("has been changed since it was saved" in finding.message for finding in result.findings)
+
+
+def test_neither_the_saved_files_nor_the_table_of_the_pipeline_are_replaced(lab: Lab, saved: Any) -> None:
+    dataset = lab.table(mixed(rows=20, seed=9), "new")
+    for output in ("shop/fe_ready.parquet", "shop/other.parquet", "table.parquet"):
+        with pytest.raises(NotAllowed):
+            lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=output, overwrite=True)
+    assert "y" in pd.read_parquet(saved.data_path).columns

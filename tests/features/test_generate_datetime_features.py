@@ -175,13 +175,19 @@ def test_every_moment_gives_finite_numbers_the_same_alone_as_in_a_batch(fitted_o
 
 
 def test_only_what_varies_in_the_training_rows_is_made():
-    found = made(training(when=["2024-01-05", "2024-01-12", "2024-02-02"]))  # Fridays of one year, no times
+    found = made(training(when=["2024-01-05", "2024-01-12", "2024-12-27"]))  # Fridays of one year, no times
     assert list(found) == ["when_month", "when_day", "when_dayofyear_sin", "when_dayofyear_cos", "when_elapsed_days"]
-    assert found["when_elapsed_days"].tolist() == [0, 7, 28]
+    assert found["when_elapsed_days"].tolist() == [0, 7, 357]
+
+
+def test_of_a_year_of_which_little_was_seen_there_is_neither_month_nor_cycle():
+    """In another season they would lie where no training row did."""
+    found = made(training(when=["2024-01-05", "2024-01-12", "2024-02-02"]))
+    assert list(found) == ["when_day", "when_elapsed_days"]
 
 
 def test_months_without_days_have_a_cycle_of_months():
-    found = made(training(when=["2024-01-01", "2024-02-01", "2024-03-01"]))
+    found = made(training(when=["2024-01-01", "2024-02-01", "2024-12-01"]))
     assert [name for name in found if name.endswith("_sin")] == ["when_month_sin", "when_weekday_sin"]
 
 

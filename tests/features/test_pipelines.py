@@ -192,3 +192,49 @@ def test_two_calls_at_once_wait_for_each_other(lab: Lab) -> None:
             call.result()
     shown = lab.call("show_pipeline", pipeline=pipeline)
     assert sorted(step.action for step in shown.steps) == ["generate_datetime_features", "impute_missing_values"]
+
+
+def test_overrides_of_an_edit_join_those_before_and_null_takes_one_back(lab: Lab) -> None:
+    pipeline = lab.start(mixed(), overrides={"note": "ignore", "shop": "ignore"})
+    edited = lab.call("edit_pipeline", pipeline=pipeline, step=0, arguments={"overrides": {"city": "ignore"}})
+    assert edited.role_changes == ["city: categorical → ignore"]
+    lab.call("edit_pipeline", pipeline=pipeline, step=0, arguments={"overrides": {"shop": None}})
+    roles = {role.column: role.role for role in lab.call("show_pipeline", pipeline=pipeline).roles}
+    assert (roles["note"], roles["city"], roles["shop"]) == ("ignore", "ignore", "categorical")
+
+
+@pytest.mark.parametrize("suffix", ["arrow", "skops"])
+def test_damaged_stages_are_fitted_again(lab: Lab, suffix: str) -> None:
+    pipeline = lab.auto(mixed())
+    before = lab.built(pipeline).training.frame
+    for file in lab.context.workspace.folder("stages", "default").glob(f"*.{suffix}"):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    pd.testing.assert_frame_equal(lab.built(pipeline).training.frame, before)
+
+
+def test_rows_of_a_view_that_come_in_any_order_keep_their_targets(lab: Lab) -> None:
+    """A grouping gives its rows in another order each time; what is joined by place must not notice."""
+    import duckdb
+    from refinery.tools.runtime import Runtime, RuntimeConfig
+
+    path = lab.folder / "shops.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("SELECT setseed(0.3)")
+        connection.execute("CREATE TABLE t AS SELECT (random() * 40000)::INT AS u, random() AS x FROM range(200000)")
+        connection.execute(
+            "CREATE VIEW v AS SELECT u AS shop, avg(x) AS mean, (avg(x) > 0.5)::INT AS y FROM t GROUP BY u"
+        )
+    config = RuntimeConfig(
+        workspace=lab.context.workspace.root,
+        roots=(lab.folder,),
+        connections={"shops": f"duckdb:///{path}"},
+        threads=2,
+    )
+    lab.context = Runtime(config).context(Caller())
+    roles = {"mean": "numeric", "shop": "ignore"}
+    lab.call("assign_feature_roles", dataset="connection:shops/v", target="y", pipeline="v", overrides=roles)
+    training = lab.built("v").training
+    assert training.y is not None
+    assert ((training.frame["mean"] > 0.5) == (training.y == 1)).all()
+    ready = pd.read_parquet(lab.call("save_fe_pipeline", pipeline="v").data_path)
+    assert ((ready["mean"] > 0.5) == (ready["y"] == 1)).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -90,7 +91,8 @@ async def test_datasets_are_resources_and_names_complete(served: Served) -> None
     async with served.client() as client:
         await client.call_tool("load_dataset", {"source": "orders.csv", "name": "sales"})
         resources = (await client.list_resources()).resources
-        assert [str(r.uri) for r in resources] == ["refinery://datasets/sales"]
+        # Other tests of the session leave pipelines behind.
+        assert [str(r.uri) for r in resources if "datasets" in str(r.uri)] == ["refinery://datasets/sales"]
         facts = json.loads((await client.read_resource("refinery://datasets/sales")).contents[0].text)
         assert facts["rows"] == 3
         reference = PromptReference(type="ref/prompt", name="prepare_for_modelling")
@@ -100,6 +102,23 @@ async def test_datasets_are_resources_and_names_complete(served: Served) -> None
             reference, {"name": "target", "value": "A"}, context_arguments={"dataset": "sales"}
         )
         assert columns.completion.values == ["amount"]
+
+
+async def test_a_pipeline_is_a_resource_that_outlives_the_server(stdio: Connect, data_folder: Path) -> None:
+    rows = "".join(f"{i},{'Rome' if i % 3 else 'Oslo'},{i % 2}\n" for i in range(60))
+    (data_folder / "shops.csv").write_text("size,city,open\n" + rows)
+    async with stdio() as client:
+        started = await client.call_tool(
+            "assign_feature_roles", {"dataset": "shops.csv", "target": "open", "pipeline": "shops"}
+        )
+        assert not started.is_error, started.content
+    async with stdio() as client:
+        resources = [str(r.uri) for r in (await client.list_resources()).resources]
+        assert "refinery://pipelines/shops" in resources
+        shown = json.loads((await client.read_resource("refinery://pipelines/shops")).contents[0].text)
+        assert {role["column"]: role["role"] for role in shown["roles"]}["open"] == "target"
+        with pytest.raises(MCPError, match="did you mean 'shops'"):
+            await client.read_resource("refinery://pipelines/shosp")
 
 
 async def test_an_unknown_resource_is_an_error_that_says_what_to_do(served: Served) -> None:

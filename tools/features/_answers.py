@@ -44,6 +44,9 @@ class StepResult(PipelineResult):
         if len(self.reasons) > _SHOWN:
             lines.append(f"and {len(self.reasons) - _SHOWN} more")
         names = [item.column for item in self.made]
+        if not names and self.dropped and self.kept:
+            more = f" … and {len(self.kept) - 60:,} more" if len(self.kept) > 60 else ""
+            lines.insert(0, f"kept: {', '.join(self.kept[:60])}{more}")
         if names:
             more = f" … and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
             lines.append(f"made: {', '.join(names[:_SHOWN])}{more}")
@@ -53,6 +56,7 @@ class StepResult(PipelineResult):
         return [self.open_end] if self.open_end else []
 
     open_end: str = Field("", exclude=True)
+    kept: list[str] = Field(default_factory=list, exclude=True)
 
 
 def step_result(pipeline: Pipeline, number: int, *, changed: bool = True) -> StepResult:
@@ -73,6 +77,7 @@ def step_result(pipeline: Pipeline, number: int, *, changed: bool = True) -> Ste
         reasons=told.reasons,
         learned=told.learned,
         preview=told.preview,
+        kept=[item.column for item in told.features],
         open_end=open_end(pipeline),
     )
 
@@ -96,5 +101,8 @@ def open_end(pipeline: Pipeline) -> str:
         names = [item.column for item in pipeline.features if item.kind == kind]
         if names:
             shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-            return f"{action}(pipeline={pipeline.name!r}): {shown} are no numbers yet"
-    return f"save_fe_pipeline(pipeline={pipeline.name!r}) when it is as you want it"
+            return f"{action}(pipeline={pipeline.name!r}), for what is not yet numbers: {shown}"
+    done = {step.action for step in pipeline.steps}
+    may = [action for action in ("scale_numeric_features", "select_features") if action not in done]
+    first = f"{' and '.join(may)} if the model needs them, then " if may and pipeline.steps else ""
+    return f"{first}save_fe_pipeline(pipeline={pipeline.name!r}) when it is as you want it"

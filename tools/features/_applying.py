@@ -16,6 +16,7 @@ from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_pr
 from ..errors import BadRequest, nearest
 from ..results import Finding
 from ._cells import texts
+from ._novelty import Novelty
 from ._reader import read_column
 from ._saved import SavedPipeline
 from ._saving import features_table
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 # With more of a column's values unreadable than this it is not what the pipeline was fitted on.
-MOST_LOST = 0.05
+MOST_LOST = 0.2
 _EXAMPLES = 3
 
 
@@ -74,8 +75,8 @@ class Conformity:
             told.append(f"{name!r}" + (f" (is {match!r} the same under another name?)" if match else ""))
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
         return BadRequest(
-            f"{self.dataset.name!r} lacks {len(missing)} columns that the features come from: {', '.join(told)}{more}. "
-            f"It has: {', '.join(self.dataset.columns[:12])}"
+            f"{self.dataset.name!r} lacks {_columns(len(missing))} that the features come from: "
+            f"{', '.join(told)}{more}. New in it: {', '.join(extra[:12]) or 'none'}"
         )
 
     def _note_columns(self, present: set[str]) -> None:
@@ -87,7 +88,7 @@ class Conformity:
         extra = sorted(present - known - roles)
         if extra:
             shown = ", ".join(extra[:8]) + (" …" if len(extra) > 8 else "")
-            message = f"{len(extra)} columns are new and were ignored: {shown}"
+            message = f"{_columns(len(extra))} not known to the pipeline and ignored: {shown}"
             self.findings.append(warn(message, extra, "extra_columns"))
         for column in self.inputs:
             actual = str(self.dataset.schema[column["name"]])
@@ -133,6 +134,10 @@ class Conformity:
                 self.findings.append(warn(message, [name], "unreadable_values", count, "medium"))
 
 
+def _columns(count: int) -> str:
+    return f"{count} column{'' if count == 1 else 's'}"
+
+
 _WORDS = {"number": "numbers", "flag": "the two values of a flag", "datetime": "dates"}
 
 
@@ -157,7 +162,7 @@ def _mismatch(column: dict[str, Any], dtype: dt.DataType) -> str | None:
         "category": {"number", "boolean", "text", "moment", "null"},
         "text": {"number", "boolean", "text", "moment", "null"},
     }
-    if family in readable[kind]:
+    if family in readable[kind] or family == _family(column["storage"]):
         return None
     return f"{name!r} is of type {dtype}, and was {column['storage']} ({kind}) when the pipeline was fitted"
 
@@ -181,6 +186,7 @@ def apply(
 
     rows = Conformity(saved, dataset)
     rows.check()
+    novelty = Novelty(saved.manifest.get("seen", {}))
     names = [column["name"] for column in rows.inputs]
     remove_unfinished(path.parent, _pid())
     sweep_unfinished(path.parent)
@@ -189,7 +195,9 @@ def apply(
     try:
         for frame in _frames(dataset, names, len(saved.manifest["features"])):
             rows.count_lost(frame)
-            made = features_table(pipeline.transform(frame))
+            table = pipeline.steps[0][1].transform(frame)
+            novelty.count(table)
+            made = features_table(pipeline[1:].transform(table))
             writer = writer or pq.ParquetWriter(unfinished, made.schema, compression="zstd")
             writer.write_table(made.cast(writer.schema))
             done += len(frame)
@@ -202,7 +210,7 @@ def apply(
         if writer is not None:
             writer.close()
         unfinished.unlink(missing_ok=True)
-    return done, rows.findings
+    return done, [*rows.findings, *novelty.findings()]
 
 
 def _frames(dataset: Dataset, names: Sequence[str], features: int) -> Iterator[pd.DataFrame]:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +19,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pyarrow.lib import ArrowInvalid
 
 from ..catalogue import action_of
 from ..context import Context
 from ..data.dataset import Dataset
-from ..errors import BadRequest, RefineryError, unknown
+from ..errors import BadRequest, DataUnreadable, RefineryError, unknown
 from . import _cells as cells
 from . import _skops
 from ._declared import DeclaredStep, Made, Pipeline, Pipelines, Roles, Told
 from ._reader import ROW, Reader, as_frame, rank_rows
+from ._repeating import repeating
 from ._rows import hash_values
 from ._step import Step
 from ._survey import MOST_ROWS, Survey, batches, survey
@@ -34,6 +37,8 @@ from ._training import FEWEST_ROWS, MOST_CELLS, Column, Plan, Training, warn
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 STEPS = (
     "impute_missing_values",
@@ -47,6 +52,7 @@ STEPS = (
 # Raised when what is fitted changes, so that nothing kept by an older version is used.
 _FITTING = 1
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 3, 8
+_LONGEST = 60
 _Y = "__target__"
 
 
@@ -92,6 +98,18 @@ class Builder:
             BadRequest: a step does not fit the columns that it finds.
         """
         keys = self._keys(declared)
+        try:
+            return self._build(keys, declared, known)
+        except (OSError, ArrowInvalid, DataUnreadable, KeyError, ValueError) as error:
+            if not any(self._file(key, suffix).exists() for key in keys for suffix in ("arrow", "skops")):
+                raise
+            log.warning("what was kept of a pipeline can't be read (%s); it is fitted again", type(error).__name__)
+            for key in keys:
+                for suffix in ("arrow", "skops"):
+                    self._file(key, suffix).unlink(missing_ok=True)
+            return self._build(keys, declared, 0)
+
+    def _build(self, keys: list[str], declared: Sequence[DeclaredStep], known: int) -> Built:
         start = next((n for n in range(known, -1, -1) if self._is_kept(keys, n)), None)
         if start is None:
             training, start = self._start(), 0
@@ -297,7 +315,7 @@ def _tell(training: Training, plan: Plan, step: Step, after: Training) -> Told:
         made=made,
         dropped=[name for name in step.gone if name not in outputs],
         reasons=plan.reasons,
-        learned=step.learned(),
+        learned=_shortened(step.learned()),
         warnings=warnings,
         cross_fitted=step.cross_fitted,
         features=[made_of(column) for column in after.columns.values()],
@@ -305,6 +323,15 @@ def _tell(training: Training, plan: Plan, step: Step, after: Training) -> Told:
         of=training.of,
         preview=preview(after, shown),
     )
+
+
+def _shortened(value: Any) -> Any:
+    """Return what was learned without long cells."""
+    if isinstance(value, str):
+        return value if len(value) <= _LONGEST else value[: _LONGEST - 1] + "…"
+    if isinstance(value, dict):
+        return {_shortened(key): _shortened(item) for key, item in value.items()}
+    return [_shortened(item) for item in value] if isinstance(value, list) else value
 
 
 def made_of(column: Column) -> Made:
@@ -325,8 +352,7 @@ def _shown(value: Any) -> Any:
         return None
     if isinstance(value, float | np.floating):
         return float(f"{value:.4g}")
-    text = str(value)
-    return text if len(text) <= 60 else text[:59] + "…"
+    return _shortened(str(value))
 
 
 def to_arrow(training: Training) -> pa.Table:
@@ -387,7 +413,7 @@ def open_data(context: Context, roles: Roles) -> Dataset:
     """Open the dataset of a pipeline again."""
     dataset = context.opener.open(roles.dataset)
     check_storage(roles, dataset)
-    return dataset
+    return repeating(dataset, context)
 
 
 def extend(context: Context, name: str, action: str, arguments: dict[str, Any]) -> tuple[Pipeline, int, bool]:
@@ -423,7 +449,15 @@ def refit(context: Context, pipeline: Pipeline, steps: Sequence[DeclaredStep], k
         message = f"{dataset.name!r} has changed since the roles were assigned: all steps were fitted again on its rows"
         fitted[-1].told.warnings.insert(0, warn(message, [], "changed_data", severity="medium"))
     if moved:
-        train = builder.survey.train_rows
-        counts = {"rows": dataset.rows, "train_rows": train, "test_rows": dataset.rows - train}
+        found = builder.survey
+        task = found.target.task if found.target else "none"
+        if task != roles.task:
+            raise BadRequest(
+                f"the target of {dataset.name!r} has changed ({roles.task} before, {task} now), so that the pipeline "
+                "no longer fits; start a new one with assign_feature_roles"
+            )
+        train = found.train_rows
+        storage = {column: str(kind) for column, kind in dataset.schema.items()}
+        counts = {"rows": dataset.rows, "train_rows": train, "test_rows": dataset.rows - train, "storage": storage}
         roles = roles.model_copy(update=counts)
     return pipeline.model_copy(update={"steps": fitted, "fingerprint": dataset.fingerprint, "roles": roles})

@@ -96,6 +96,7 @@ class Roles(Model):
     train_rows: int
     test_rows: int
     split_by: str
+    split_told: str = ""
     told: Told = Field(default_factory=Told)
     asked: dict[str, Any] = Field(default_factory=dict)
 
@@ -166,12 +167,19 @@ class Pipelines:
             return Pipeline.model_validate(document)
         except FileNotFoundError:
             return None
-        except (ValueError, ValidationError, AttributeError) as error:
+        except (ValueError, ValidationError, AttributeError, RecursionError) as error:
             reason = f"{error.error_count()} fields do not fit" if isinstance(error, ValidationError) else str(error)
             raise DataUnreadable(
                 f"the pipeline {name!r} can't be read ({reason[:120]}); its file in the workspace was changed by hand "
                 "or by another version: start a new one with assign_feature_roles"
             ) from None
+
+    def find_readable(self, name: str) -> Pipeline | None:
+        """Return a pipeline, or None where there is none or its file is damaged."""
+        try:
+            return self.find(name)
+        except DataUnreadable:
+            return None
 
     def get(self, name: str) -> Pipeline:
         """Return a pipeline.
@@ -196,6 +204,14 @@ class Pipelines:
     def changing(self, name: str) -> Iterator[None]:
         """Keep other calls from changing a pipeline meanwhile; they wait."""
         with locked(self._path(name).with_suffix(".lock")):
+            yield
+
+    @contextmanager
+    def saving(self, name: str) -> Iterator[None]:
+        """Keep other calls from saving under a name meanwhile; they wait."""
+        self._path(name)
+        # No pipeline's name begins with a dot.
+        with locked(self.folder / f".saving-{name}.lock"):
             yield
 
     def _path(self, name: str) -> Path:

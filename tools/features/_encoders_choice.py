@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import BadRequest, LimitExceeded, inert
+from ._declared import RESERVED
 from ._encoders import HASHED_COLUMNS, LONGEST_LABEL, LONGEST_STEM, Frequency, Hashed, OneHot, Ordinal, least_rows
 from ._encoders_findings import FEW_LEVELS, Levels, look, warnings_of
 from ._encoders_levels import grouped, keys_of
@@ -156,5 +157,5 @@ def _parts(training: Training, ways: dict[str, list[str]]) -> list[tuple[Part, l
     if columns := by_way["onehot"]:
         stems = tuple(inert(f"{name[:LONGEST_STEM]}_") for name in columns)
         near = sorted(name for name in {*training.columns, *taken} if name.startswith(stems))
-        made.append((OneHot(taken=near), columns))
+        made.append((OneHot(taken=[*near, *RESERVED]), columns))
     return [(part, columns, False) for part, columns in made]

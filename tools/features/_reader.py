@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from ..errors import unknown
+from ..errors import BadRequest, unknown
 from . import _cells as cells
 from ._declared import ROW
 from ._rows import FOLDS, draw_folds, hash_frame, hash_values, mixed, numbered
@@ -61,6 +61,10 @@ class Reader(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             BadRequest: a column is absent.
         """
+        if not isinstance(X, pd.DataFrame):
+            raise BadRequest(f"a pipeline takes a pandas DataFrame, not {type(X).__name__}; pd.DataFrame(…) makes one")
+        if not X.columns.is_unique:
+            raise BadRequest(f"two columns have one name: {X.columns[X.columns.duplicated()].tolist()[:5]}")
         optional = set(self.optional or ())
         made = {}
         for column in self.columns:

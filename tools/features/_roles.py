@@ -18,7 +18,7 @@ from ..placeholders import AMBIGUOUS, NEGATIVE_SENTINELS, POSITIVE_SENTINELS, fo
 from ..quality.check_leakage import check_leakage
 from ..quality.check_missing_values import check_missing_values
 from ..readings import datetime_format
-from ._declared import ColumnRole, Role
+from ._declared import READ_ROLES, ColumnRole, Role
 
 if TYPE_CHECKING:
     from ..explore._semantics import Guess
@@ -32,6 +32,7 @@ _YES = frozenset({"true", "t", "yes", "y", "1", "on", "ja", "oui", "si", "sí"})
 _SAID_OTHERWISE = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 _NO = frozenset({"false", "f", "no", "n", "0", "off", "nein", "non"})
 _SINGLE = frozenset({"email", "phone", "uuid", "url", "ip"})
+_PERSONAL = frozenset({"email", "phone"})
 _MEASURED = frozenset({"numeric", "percentage", "currency"})
 # Findings tell a sentinel in 15 digits.
 _SENTINELS = {f"{float(value):.15g}": float(value) for value in (*NEGATIVE_SENTINELS, *POSITIVE_SENTINELS)}
@@ -122,8 +123,9 @@ def _role(
         return ColumnRole(column=name, role="target", confidence=1.0, reason="as asked")
     if name in overrides:
         role = overrides[name]
+        leak = f", although it gives the target away: {leaks[name][1]}" if name in leaks and role in READ_ROLES else ""
         return ColumnRole(
-            column=name, role=role, confidence=1.0, reason="as told", cardinality=_cardinality(role, about)
+            column=name, role=role, confidence=1.0, reason=f"as told{leak}", cardinality=_cardinality(role, about)
         )
     if name in leaks and about.profile.kind not in {"empty", "constant"}:
         score, reason = leaks[name]
@@ -188,6 +190,8 @@ def _judge_text(about: _Facts, best: Guess) -> tuple[Role, float, str]:
         return "datetime", best.confidence, f"texts that read as dates ({best.form})"
     if best.semantic in _SINGLE and profile.distinct > 0.9 * about.filled:
         return "id", best.confidence, f"{best.semantic}s, all but each row its own"
+    if best.semantic in _PERSONAL and best.confidence >= 0.8 and profile.distinct > LOW_CARDINALITY:
+        return "id", best.confidence, f"{best.semantic}s: they name persons"
     words = about.glance.shares.get("words", 1.0)
     if profile.kind == "text" and words >= _PROSE_WORDS:
         return "text", 0.9, f"{words:.0f} words on average, {profile.distinct:,} different"

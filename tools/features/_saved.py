@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PIPELINE, MANIFEST, DATA = "pipeline.skops", "manifest.json", "fe_ready.parquet"
 VERSION = 1
+_FIELDS = ("feature_hash", "dataset", "target", "roles", "inputs", "needed", "features", "split", "files")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +38,11 @@ class SavedPipeline:
         try:
             manifest = json.loads(path.read_bytes())
             known = manifest["checksum"]
+            for needed in _FIELDS:
+                manifest[needed]
         except FileNotFoundError:
             raise DataUnreadable(f"there is no saved pipeline in {str(folder)!r}: {MANIFEST} is missing") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataUnreadable(f"{str(path)!r} is no manifest ({type(error).__name__}: {error}); {again}") from None
         if known != checksum(manifest):
             raise DataUnreadable(

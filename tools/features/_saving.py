@@ -24,11 +24,12 @@ from ... import VERSION as REFINERY
 from ..context import Context
 from ..data.dataset import Dataset
 from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_prefix
-from ..errors import BadRequest, RefineryError
+from ..errors import BadRequest, DataUnreadable, RefineryError
 from . import _skops
 from ._answers import open_end
 from ._build import Built, read_fitted
 from ._declared import ROW, Made, Pipeline
+from ._novelty import seen_in
 from ._reader import Reader
 from ._saved import DATA, MANIFEST, PIPELINE, VERSION, SavedPipeline, checksum, file_digest
 from ._step import Finish
@@ -65,8 +66,16 @@ class Saving:
     @property
     def names(self) -> list[str]:
         """What the features are called in `fe_ready.parquet`, where the target and the split have names too."""
-        taken = {self.declared.roles.target, SPLIT}
-        return [f"{item.column}_feature" if item.column in taken else item.column for item in self.features]
+        taken = {self.declared.roles.target or SPLIT, SPLIT, *(item.column for item in self.features)}
+        names = []
+        for item in self.features:
+            name = item.column
+            if name in {self.declared.roles.target, SPLIT}:
+                options = (f"{name}_feature{number}" for number in ("", *range(2, len(taken) + 3)))
+                name = next(option for option in options if option not in taken)
+                taken.add(name)
+            names.append(name)
+        return names
 
     @property
     def holed(self) -> list[str]:
@@ -174,11 +183,11 @@ def _kept(link: Path, feature_hash: str, *, overwrite: bool) -> dict[str, Any] |
 def _write(saving: Saving, folder: Path, context: Context) -> dict[str, Any]:
     """Write pipeline, features and manifest into an empty folder; return the manifest."""
     pipeline = saving.pipeline()
-    counts = _write_features(saving, pipeline, folder / DATA, context)
+    counts, seen = _write_features(saving, pipeline, folder / DATA, context)
     for step in saving.built.steps:
         step.forget_training()
     _skops.dump(pipeline, folder / PIPELINE)
-    manifest = _manifest(saving, counts)
+    manifest = {**_manifest(saving, counts), "seen": seen}
     manifest["files"] = {
         name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
         for name in (PIPELINE, DATA)
@@ -224,12 +233,14 @@ def _manifest(saving: Saving, counts: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _write_features(saving: Saving, pipeline: Fitted, path: Path, context: Context) -> dict[str, int]:
+def _write_features(
+    saving: Saving, pipeline: Fitted, path: Path, context: Context
+) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
     """Write the features of every row in the order of the dataset, training rows with their cross-fitted values."""
     import pyarrow.parquet as pq
 
     roles, survey = saving.declared.roles, saving.survey
-    marks = _marks(saving)
+    marks, seen = _marks(saving)
     wanted = list(dict.fromkeys([*saving.needed, *([roles.target] if roles.target else [])]))
     writer, start = None, 0
     try:
@@ -245,18 +256,20 @@ def _write_features(saving: Saving, pipeline: Fitted, path: Path, context: Conte
             writer.write_table(made.cast(writer.schema))
             start = end
             context.progress(start, len(marks), "writing features")
+        if start != len(marks):
+            raise DataUnreadable(f"{saving.dataset.name!r} changed while it was read; save again when it rests")
     finally:
         if writer is not None:
             writer.close()
-    return {"train_rows": survey.train_rows, "test_rows": len(marks) - survey.train_rows}
+    return {"train_rows": survey.train_rows, "test_rows": len(marks) - survey.train_rows}, seen
 
 
-def _marks(saving: Saving) -> npt.NDArray[np.int64]:
-    """Return `ROW` of every row of the dataset: -1 for those that were not fitted on."""
+def _marks(saving: Saving) -> tuple[npt.NDArray[np.int64], dict[str, dict[str, Any]]]:
+    """Return `ROW` of every row of the dataset, -1 for those that were not fitted on; and what was seen in those."""
     marks = np.full(len(saving.survey.keys), -1, dtype=np.int64)
     rows = read_fitted(saving.dataset, saving.declared.roles, saving.survey)
     marks[rows.positions] = rows.marks
-    return marks
+    return marks, seen_in(rows.frame)
 
 
 def transform_marked(pipeline: Fitted, frame: pd.DataFrame, marks: npt.NDArray[np.int64]) -> pd.DataFrame:

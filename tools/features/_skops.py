@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import DataUnreadable, NotAllowed
 
+_MOST_SCHEMA, _MOST_BYTES = 100_000_000, 4_000_000_000
 # Beside what skops itself holds to be safe: no type of ours, and harmless.
 _OTHERS = frozenset({"numpy.dtype"})
 
@@ -46,10 +47,11 @@ def load(path: Path) -> Any:
 
     skops_io = _skops_io()
     try:
+        _check_size(path)
         found = set(skops_io.get_untrusted_types(file=path))
     except FileNotFoundError:
         raise DataUnreadable(f"there is no pipeline file {str(path)!r}; save_fe_pipeline writes one") from None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
         raise DataUnreadable(
             f"{str(path)!r} is no pipeline that Refinery wrote ({type(error).__name__}); save it again"
         ) from None
@@ -60,6 +62,19 @@ def load(path: Path) -> Any:
             "such a file can run code. Save the pipeline again, and ask who changed this one"
         )
     return skops_io.load(path, trusted=sorted(found))
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file that would unpack into far more than any pipeline of ours."""
+    import zipfile
+
+    with zipfile.ZipFile(path) as file:
+        sizes = {item.filename: item.file_size for item in file.infolist()}
+    if sizes.get("schema.json", 0) > _MOST_SCHEMA or sum(sizes.values()) > _MOST_BYTES:
+        raise NotAllowed(
+            f"{str(path)!r} would unpack to {sum(sizes.values()) / 1e6:,.0f} MB, more than a pipeline has; it was not "
+            "loaded: save the pipeline again"
+        )
 
 
 def _skops_io() -> Any:

@@ -59,6 +59,7 @@ def start(
         train_rows=found.train_rows,
         test_rows=dataset.rows - found.train_rows,
         split_by=split_by,
+        split_told=found.told,
         asked=asked,
     )
     training = Builder(context, roles, dataset, found).build([]).training
@@ -111,13 +112,28 @@ def _warnings(roles: Roles, judged: list[Judged], found: Survey, training: Train
         if role.role == "leaking":
             message = f"{role.column!r} gives {roles.target!r} away and is left out: {role.reason}"
             warnings.append(warn(message, [role.column], "leaking", role.confidence, "medium"))
+        if "although it gives" in role.reason:
+            message = f"{role.column!r} is kept {role.reason}"
+            warnings.append(warn(message, [role.column], "leaking", None, "medium"))
         hidden = (item.input or {}).get("missing")
         if hidden:
             told = ", ".join(repr(value) for value in hidden[:4])
             message = f"{role.column!r}: {told} stand for missing and are read as such"
             warnings.append(warn(message, [role.column], "missing"))
         warnings += _unread(item, training)
-    return [*warnings, *_of_copies(roles, found), *_of_classes(found)]
+    return [*warnings, *_of_names(roles), *_of_copies(roles, found), *_of_classes(found)]
+
+
+def _of_names(roles: Roles) -> list[Finding]:
+    """Say that rows of one id may lie on both sides of the split."""
+    told = [name for name, role in roles.overrides.items() if role == "id" and name != roles.split_by]
+    if not told or roles.split.method not in {"stratified", "random"}:
+        return []
+    message = (
+        f"{told[0]!r} does not name each row, so rows of one {told[0]} may lie on both sides of the split; "
+        f"split={{'method': 'group', 'column': {told[0]!r}}} keeps them together"
+    )
+    return [warn(message, told, "id", severity="medium")]
 
 
 def _unread(item: Judged, training: Training) -> list[Finding]:

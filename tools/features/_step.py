@@ -71,11 +71,15 @@ class Step(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: pd.DataFrame, y: Any = None) -> Step:  # noqa: N803
         """Fit every part on the rows of `X`, which are training rows."""
         rows = _rows(X)
-        rank = None if rows is None else rows
         self.fitted_: list[tuple[Part, list[str], bool]] = []
+        # In the order of their rank, so that what is learned from the first rows is learned from rows drawn at random.
+        order = None if rows is None or bool((np.diff(rows) > 0).all()) else np.argsort(rows, kind="stable")
+        if order is not None and rows is not None:
+            rows, y = rows[order], None if y is None else np.asarray(y)[order]
         for part, columns, kept in self.parts:
             fresh = clone(part)
-            fresh.fit(X[columns], y, rank)
+            own = X[columns] if order is None else X[columns].iloc[order]
+            fresh.fit(own, y, rows)
             self.fitted_.append((fresh, list(columns), bool(kept)))
         return self
 

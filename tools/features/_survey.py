@@ -51,6 +51,7 @@ class Survey:
         target: the target of every row; None without one.
         digest: of all rows, whatever their order.
         copies: share of rows that equal an earlier one.
+        told: the split in words.
     """
 
     keys: Keys
@@ -58,6 +59,7 @@ class Survey:
     target: Target | None
     digest: str
     copies: float
+    told: str = ""
 
     @property
     def train_rows(self) -> int:
@@ -122,13 +124,13 @@ def survey(
     moment = split.column if split.method == "time" else None
     parts: list[Keys] = []
     named: list[Keys] = []
-    kept: dict[str, list[pa.ChunkedArray]] = {name: [] for name in (target, moment) if name}
+    kept: dict[str, list[pa.Array]] = {name: [] for name in (target, moment) if name}
     done = 0
     for table in batches(dataset, dataset.columns):
         parts.append(hash_table(table))
         named += [hash_column(table.column(by))] if by else []
         for name, chunks in kept.items():
-            chunks.extend(table.column(name).chunks)
+            chunks.extend(_own(table.column(name)))
         done += table.num_rows
         progress(done, None, "reading rows")
     if done < 2:
@@ -142,7 +144,35 @@ def survey(
     keys = np.concatenate(named) if named else rows if copies <= MOST_COPIES else numbered(rows)
     test = _latest(dataset, split, whole[moment]) if moment else _drawn(dataset, keys, known, split)
     _check_sides(dataset, known, test, split)
-    return Survey(numbered(rows), test, known, digest(rows), copies)
+    told = _told(split, test, known, whole.get(moment or ""), keys if split.method == "group" else None, id_column)
+    return Survey(numbered(rows), test, known, digest(rows), copies, told)
+
+
+def _own(column: pa.ChunkedArray) -> list[pa.Array]:
+    """Return a column in memory of its own: as it came, it would keep all columns of its batch there."""
+    return list(column.take(np.arange(len(column))).chunks)
+
+
+def _told(
+    split: Split,
+    test: npt.NDArray[np.bool_],
+    target: Target | None,
+    moments: pa.ChunkedArray | None,
+    groups: Keys | None,
+    id_column: str | None,
+) -> str:
+    """Say how the rows were parted."""
+    import pyarrow.compute as pc
+
+    if moments is not None:
+        first = pc.min(moments.filter(test)).as_py()
+        return f"by time: rows with {split.column} before {first} train, those from then on test"
+    if groups is not None:
+        sides = [len(np.unique(groups[rows])) for rows in (~test, test)]
+        return f"by group: {sides[0]:,} values of {split.column} train, {sides[1]:,} others test"
+    alike = "" if target is None else ", classes alike" if target.classes else ", tenths of the target alike"
+    drawn = f"drawn from {id_column}" if id_column else "drawn from what the rows hold"
+    return f"{split.method}: {drawn}{alike if split.method == 'stratified' else ''}"
 
 
 def _drawn(dataset: Dataset, keys: Keys, target: Target | None, split: Split) -> npt.NDArray[np.bool_]:

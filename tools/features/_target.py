@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_LARGEST = 1e100
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """A target.
@@ -75,6 +78,11 @@ def _of_numbers(name: str, numbers: npt.NDArray[np.float64], task: Task | None) 
     if (len(unique) == 2 or (whole and few)) and task != "regression":
         labels = tuple(str(int(value)) if value == int(value) else repr(float(value)) for value in unique)
         return Target(np.searchsorted(unique, numbers).astype(float), _task(len(unique)), labels)
+    if float(np.abs(unique[[0, -1]]).max()) > _LARGEST:
+        raise BadRequest(
+            f"target {name!r} has values beyond ±{_LARGEST:g}, of which no mean can be taken; use another unit, or "
+            "look for a code that stands for missing"
+        )
     return Target(numbers + 0.0, "regression", ())
 
 

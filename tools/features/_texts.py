@@ -18,7 +18,8 @@ Floats32 = npt.NDArray[np.float32]
 # Rows and characters that are learned from; an embedding of one text takes as long as TF-IDF of a thousand.
 FITTED_ROWS = {"tfidf": 20_000, "hashing": 20_000, "embedding": 2_000}
 _FITTED_CHARACTERS = 50_000_000
-# Numbers that are held at once while texts are turned into them.
+# Texts, and numbers of all their terms, that are held at once while the ones are turned into the others.
+_TEXTS = 20_000
 _CELLS = 10_000_000
 # Of letters, repeated ones count in full; of words, their logarithm.
 _TERMS: dict[str, dict[str, Any]] = {
@@ -80,7 +81,7 @@ class Words(Part):
         """Return the vectors of the texts, and their lengths."""
         codes, unique = pd.factorize(X[self.column].to_numpy(), use_na_sentinel=True)
         values = np.zeros((len(unique) + 1, len(self.outputs())), dtype=np.float32)
-        chunk = max(1, _CELLS // max(1, self._features()))
+        chunk = _TEXTS if len(self.reduction_) else max(1, min(_TEXTS, _CELLS // max(1, self.width_)))
         for start in range(0, len(unique), chunk) if self.width_ else ():
             end = min(start + chunk, len(unique))
             values[start:end, : self.width_] = self._reduced(list(unique[start:end]))
@@ -103,9 +104,6 @@ class Words(Part):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the vectorizer, which is built from terms and weights again: dumping it takes most of a second."""
         return {name: value for name, value in self.__dict__.items() if name != "_vectorizer"}
-
-    def _features(self) -> int:
-        return len(self.reduction_) or self.width_
 
     def _learn_terms(self, texts: Sequence[str]) -> tuple[str, npt.NDArray[np.float64]]:
         if not has_terms(texts, self.terms, twice=True):

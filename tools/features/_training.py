@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..errors import BadRequest, unknown
 from ..results import Finding
-from ._reader import ROW, Kind
+from ._declared import RESERVED
+from ._reader import Kind
 from ._step import Part, Step
 
 # Rows times columns of the training table in memory: with more columns, fewer rows are fitted on.
@@ -100,7 +101,7 @@ class Training:
 
     def free_name(self, name: str, taken: Sequence[str] = ()) -> str:
         """Return a name that no column has, by adding a number where there must be one."""
-        known = {*self.columns, *taken, ROW}
+        known = {*self.columns, *taken, *RESERVED}
         numbers = (f"{name}_{number}" for number in range(2, len(known) + 3))
         return name if name not in known else next(option for option in numbers if option not in known)
 

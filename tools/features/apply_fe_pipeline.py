@@ -10,8 +10,8 @@ from pydantic import Field
 from ..catalogue import action
 from ..context import Context
 from ..data.dataset import Dataset
-from ..errors import BadRequest, unknown
-from ..results import worst_first
+from ..errors import BadRequest, NotAllowed, RefineryError, unknown
+from ..results import Finding, worst_first
 from ._answers import PipelineResult
 from ._declared import Pipelines
 
@@ -27,6 +27,13 @@ class AppliedPipeline(PipelineResult):
 
     def headline(self) -> str:
         return f"{self.features:,} features of {self.rows:,} rows written to {self.output}, in the order of the rows."
+
+    def next_steps(self) -> list[str]:
+        if any(finding.metric in {"new_values", "new_gaps"} for finding in self.findings):
+            return [
+                "check_drift(reference=<the table it was fitted on>, current=<these rows>) tells how far they moved"
+            ]
+        return []
 
 
 @action("Apply a feature pipeline", pure=False, read_only=False)
@@ -49,12 +56,14 @@ def apply_fe_pipeline(
     saved = find_saved(context, pipeline)
     if not output.endswith(".parquet"):
         raise BadRequest(f"output {output!r} must end in .parquet, the format that is written")
-    path = context.opener.writable(output, overwrite=overwrite, sources=[dataset.name])
     from ._applying import apply
     from ._saved import SavedPipeline
 
-    found = SavedPipeline.read(saved)
+    # The version that counts now, even if another is saved meanwhile.
+    found = SavedPipeline.read(saved.resolve())
+    path = _writable(context, output, overwrite, [dataset.name, found.manifest["dataset"]["name"]])
     rows, findings = apply(found, found.load(), dataset, path, context)
+    findings += _stale(context, found.manifest)
     return AppliedPipeline(
         dataset=dataset.name,
         scanned=dataset.everything,
@@ -66,6 +75,35 @@ def apply_fe_pipeline(
         feature_hash=found.manifest["feature_hash"],
         preview=_preview(path),
     )
+
+
+def _writable(context: Context, output: str, overwrite: bool, sources: list[str]) -> Path:
+    """Return the file to write: no source, and none of a saved pipeline."""
+    there = []
+    for name in sources:
+        try:
+            context.opener.resolve(name)
+        except RefineryError:
+            continue  # what is gone can't be overwritten
+        there.append(name)
+    path = context.opener.writable(output, overwrite=overwrite, sources=there)
+    if (path.parent / "manifest.json").exists() or "@" in path.parent.name:
+        raise NotAllowed(f"{output!r} lies in the folder of a saved pipeline, which nothing else is written to")
+    return path
+
+
+def _stale(context: Context, manifest: dict[str, Any]) -> list[Finding]:
+    """Say that the pipeline was changed after it had been saved."""
+    declared = Pipelines.of(context).find_readable(manifest["name"])
+    if declared is None:
+        return []
+    steps = [{"action": step.action, "arguments": step.arguments} for step in declared.steps]
+    if steps == manifest["steps"] and declared.roles.inputs == [
+        {key: value for key, value in column.items() if key != "storage"} for column in manifest["inputs"]
+    ]:
+        return []
+    message = f"{manifest['name']!r} has been changed since it was saved; these are the features of the saved version"
+    return [Finding(severity="medium", message=message, metric="stale")]
 
 
 def find_saved(context: Context, pipeline: str) -> Path:

@@ -29,6 +29,8 @@ class FeatureRoles(PipelineResult):
     split_by: str
     train_rows: int
     test_rows: int
+    split_told: str = ""
+    replaced: str = ""
     changed: bool = True
     next_call: str = Field("", exclude=True)
 
@@ -37,7 +39,7 @@ class FeatureRoles(PipelineResult):
         same = "" if self.changed else "; it was there already, nothing changed"
         return (
             f"pipeline {self.pipeline!r} {what}: {self.train_rows:,} training and {self.test_rows:,} test rows "
-            f"({self.split.method}){same}."
+            f"({self.split_told or self.split.method}){same}{self.replaced}."
         )
 
     def details(self) -> list[str]:
@@ -84,6 +86,9 @@ def assign_feature_roles(
     Raises:
         BadRequest: a column does not exist; the target is constant, or empty in some rows; the split does not fit.
     """
+    from ._repeating import repeating
+
+    dataset = repeating(dataset, context)
     asked = {
         "dataset": dataset.name,
         "target": target,
@@ -95,7 +100,7 @@ def assign_feature_roles(
     pipelines = Pipelines.of(context)
     name = pipeline or _free_name(pipelines, dataset, target, asked)
     with pipelines.changing(name):
-        known = pipelines.find(name)
+        known = pipelines.find_readable(name)
         if known is not None and known.roles.asked == asked and known.fingerprint == dataset.fingerprint != "":
             return _answer(known, changed=False)
         if known is not None and known.steps:
@@ -107,7 +112,8 @@ def assign_feature_roles(
 
         made = start(context, dataset, name, target, overrides or {}, wish, asked)
         pipelines.keep(made)
-    return _answer(made)
+    replaced = f"; it replaced one without steps on {known.roles.dataset}" if known is not None else ""
+    return _answer(made, replaced=replaced)
 
 
 def checked_target(dataset: Dataset, target: str | None, overrides: Mapping[str, Role]) -> str | None:
@@ -120,6 +126,11 @@ def checked_target(dataset: Dataset, target: str | None, overrides: Mapping[str,
     dataset.require([*overrides, *([target] if target else [])])
     if len({*named, *([target] if target else [])}) > 1:
         raise BadRequest(f"there can be one target only; target is {target!r} and overrides name {', '.join(named)}")
+    if "split" in (target, *named):
+        raise BadRequest(
+            "a target called 'split' would stand beside the column 'split' of fe_ready.parquet, which tells train from "
+            "test; rename it"
+        )
     for name in RESERVED:
         if name in dataset.columns:
             raise BadRequest(f"a column is called {name!r}, which Refinery needs for itself; rename it")
@@ -171,13 +182,13 @@ def _free_name(pipelines: Pipelines, dataset: Dataset, target: str | None, asked
     base = legal_name(plain)[:58] if re.search(r"[A-Za-z0-9]", plain) else "features"
     for number in range(1, 1_000):
         name = base if number == 1 else f"{base}_{number}"
-        known = pipelines.find(name)
+        known = pipelines.find_readable(name)
         if known is None or known.roles.asked == asked or not known.steps:
             return name
     raise unknown("free name for a pipeline", base, [])
 
 
-def _answer(pipeline: Pipeline, *, changed: bool = True) -> FeatureRoles:
+def _answer(pipeline: Pipeline, *, changed: bool = True, replaced: str = "") -> FeatureRoles:
     roles = pipeline.roles
     return FeatureRoles(
         dataset=roles.dataset,
@@ -191,6 +202,8 @@ def _answer(pipeline: Pipeline, *, changed: bool = True) -> FeatureRoles:
         split_by=roles.split_by or roles.split.column or "the content of each row",
         train_rows=roles.train_rows,
         test_rows=roles.test_rows,
+        split_told=roles.split_told,
+        replaced=replaced,
         changed=changed,
         next_call=open_end(pipeline),
     )

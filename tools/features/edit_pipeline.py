@@ -9,7 +9,7 @@ from pydantic import Field
 from ..catalogue import action
 from ..context import Context
 from ..errors import BadRequest, unknown
-from ..results import worst_first
+from ..results import Finding, worst_first
 from ._answers import PipelineResult, open_end, scanned
 from ._declared import DeclaredStep, Pipeline, Pipelines, Split
 
@@ -18,6 +18,7 @@ class EditedPipeline(PipelineResult):
     """The steps after the change, and what those that were fitted again warn of."""
 
     steps: list[str]
+    role_changes: list[str] = Field(default_factory=list)
     refitted: int
     features: int
     changed: bool = True
@@ -26,10 +27,13 @@ class EditedPipeline(PipelineResult):
     def headline(self) -> str:
         if not self.changed:
             return f"{self.pipeline!r} was so already; nothing changed."
-        return f"{self.pipeline!r} has {len(self.steps)} steps now, {self.refitted} of them fitted again."
+        return (
+            f"{self.pipeline!r} has {len(self.steps)} steps and {self.features:,} columns now, "
+            f"{self.refitted} steps fitted again."
+        )
 
     def details(self) -> list[str]:
-        return self.steps
+        return [*self.role_changes, *self.steps]
 
     def next_steps(self) -> list[str]:
         return [self.next_call]
@@ -50,7 +54,7 @@ def edit_pipeline(
         pipeline: its name
         step: its number, as show_pipeline tells
         remove: take it out
-        arguments: those to change; for step 0 overrides, split or target
+        arguments: those to change; for step 0 overrides (merged; null takes one back), split or target
         context: whose pipeline
 
     Raises:
@@ -70,7 +74,8 @@ def edit_pipeline(
             changed = _with_step(context, known, step, None if remove else arguments or {})
         if changed is not known:
             pipelines.keep(changed)
-    return _answer(changed, len(changed.steps) - max(0, step - 1) if changed is not known else 0, changed is not known)
+    refitted = len(changed.steps) - max(0, step - 1) if changed is not known else 0
+    return _answer(known, changed, refitted)
 
 
 def _with_step(context: Context, known: Pipeline, number: int, arguments: dict[str, Any] | None) -> Pipeline:
@@ -91,6 +96,7 @@ def _with_step(context: Context, known: Pipeline, number: int, arguments: dict[s
 def _with_roles(context: Context, known: Pipeline, remove: bool, arguments: dict[str, Any]) -> Pipeline:
     from ..catalogue import action_of
     from ._build import refit
+    from ._repeating import repeating
     from ._start import start
     from .assign_feature_roles import assign_feature_roles, checked_split, checked_target
 
@@ -99,7 +105,7 @@ def _with_roles(context: Context, known: Pipeline, remove: bool, arguments: dict
     for name in arguments:
         if name not in {"target", "overrides", "split"}:
             raise unknown("argument", name, ["target", "overrides", "split"], where=" of step 0")
-    asked = {**known.roles.asked, **arguments}
+    asked = {**known.roles.asked, **arguments, "overrides": _merged(known.roles.asked["overrides"], arguments)}
     valid = action_of(assign_feature_roles).validate({**asked, "pipeline": known.name})
     split, overrides = valid["split"] or Split(), valid["overrides"] or {}
     asked = {**asked, "overrides": dict(sorted(overrides.items())), "split": split.model_dump()}
@@ -108,8 +114,26 @@ def _with_roles(context: Context, known: Pipeline, remove: bool, arguments: dict
     dataset = context.opener.open(known.roles.dataset)
     target = checked_target(dataset, valid["target"], overrides)
     split = checked_split(dataset, target, split)
+    dataset = repeating(dataset, context)
     fresh = start(context, dataset, known.name, target, overrides, split, asked)
+    fresh = fresh.model_copy(update={"saved": known.saved})
     return refit(context, fresh, known.steps, known=0)
+
+
+def _merged(known: dict[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the overrides with those that were given; null takes one back."""
+    given = arguments.get("overrides") or {}
+    if not isinstance(given, dict):
+        raise BadRequest(f"overrides are {{column: role}}, not {given!r:.80}")
+    return {column: role for column, role in {**known, **given}.items() if role is not None}
+
+
+def _role_changes(before: Pipeline, after: Pipeline) -> list[str]:
+    old = {role.column: role.role for role in before.roles.roles}
+    changes = [f"{r.column}: {old.get(r.column)} → {r.role}" for r in after.roles.roles if old.get(r.column) != r.role]
+    if before.roles.split_told != after.roles.split_told:
+        changes.append(f"split: {after.roles.split_told}")
+    return changes
 
 
 def _line(number: int, step: DeclaredStep) -> str:
@@ -117,16 +141,23 @@ def _line(number: int, step: DeclaredStep) -> str:
     return f"{number}. {step.action}({asked})"
 
 
-def _answer(pipeline: Pipeline, refitted: int, changed: bool) -> EditedPipeline:
+def _answer(before: Pipeline, pipeline: Pipeline, refitted: int) -> EditedPipeline:
     told = [item.told for item in pipeline.steps[len(pipeline.steps) - refitted :]] if refitted else []
     return EditedPipeline(
         dataset=pipeline.roles.dataset,
         scanned=scanned(pipeline.last),
-        findings=worst_first([warning for item in told for warning in item.warnings]),
+        findings=_fresh(before, [warning for item in told for warning in item.warnings]),
         pipeline=pipeline.name,
         steps=[_line(number, item) for number, item in enumerate(pipeline.steps, start=1)],
+        role_changes=_role_changes(before, pipeline),
         refitted=refitted,
         features=len(pipeline.features),
-        changed=changed,
+        changed=pipeline is not before,
         next_call=open_end(pipeline),
     )
+
+
+def _fresh(before: Pipeline, findings: list[Finding]) -> list[Finding]:
+    """Return what was not said before the change, the worst first."""
+    said = {warning.message for step in before.steps for warning in step.told.warnings}
+    return worst_first([finding for finding in findings if finding.message not in said])

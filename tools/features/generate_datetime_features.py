@@ -21,6 +21,8 @@ MOST_PAIRS = 10
 # Rows on which warnings are judged.
 _JUDGED = 100_000
 _ALWAYS = 0.95
+# Days from which on a year is seen whole enough for its cycle.
+_A_YEAR = 330
 _FAR_YEARS = 100
 
 
@@ -97,12 +99,16 @@ def _wanted(calendar: Calendar, *, holidays: bool) -> list[str]:
         return bool(values.min() != values.max())
 
     parts = [what for what in CALENDAR if varies(what)]
+    # A wave of which the training rows saw a small part says nothing in the other seasons.
+    days = calendar.days[present]
+    if days.max() - days.min() < _A_YEAR:
+        parts = [what for what in parts if what != "month"]
     year = [] if "month" not in parts else ["dayofyear" if "day" in parts else "month"]
     cycles = year + [what for what in ("weekday", "hour") if what in parts]
     waves = [f"{cycle}_{function}" for cycle in cycles for function in ("sin", "cos")]
     elapsed = ["elapsed_days"] if varies("whole") else []
-    days = [what for what in HOLIDAYS if varies(what)] if holidays else []
-    return [*parts, *waves, *elapsed, *days, *([] if present.all() else ["missing"])]
+    free = [what for what in HOLIDAYS if varies(what)] if holidays else []
+    return [*parts, *waves, *elapsed, *free, *([] if present.all() else ["missing"])]
 
 
 def _pairs(calendars: dict[str, Calendar]) -> tuple[list[tuple[str, str]], str]:
@@ -206,6 +212,7 @@ def _later(training: Training, names: Sequence[str]) -> list[Finding]:
     for index, name in enumerate(names):
         share = float(((complete[:, index] == order[:, -1]) & (order[:, -1] > order[:, -2])).mean())
         if share >= _ALWAYS:
-            message = f"{name!r} is later than the other times in {share:.0%} of rows: is it known in time to predict?"
+            often = "all" if share == 1 else "nearly all"
+            message = f"{name!r} is later than the other times in {often} rows: is it known in time to predict?"
             warnings.append(warn(message, [name], "later_than_others", round(share, 4)))
     return warnings

@@ -86,7 +86,8 @@ def plan(
     parts = _parts(training, decided, fill_value)
     # The parts of a model keep what they predict from, and so their own columns have to go by name.
     replaced = [name for name, way in decided.ways.items() if way in {"knn", "iterative"}]
-    return Plan(parts, [*decided.dropped, *replaced], decided.reasons, decided.warnings)
+    reasons = dict(sorted(decided.reasons.items(), key=lambda item: -shares[item[0]]))
+    return Plan(parts, [*decided.dropped, *replaced], reasons, decided.warnings)
 
 
 def _choose(training: Training, strategy: Strategy, columns: list[str] | None, fill_value: float | None) -> list[str]:

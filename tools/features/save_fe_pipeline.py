@@ -71,11 +71,12 @@ def save_fe_pipeline(
 
     name = name or pipeline
     pipelines = Pipelines.of(context)
-    with pipelines.changing(f"{name}.saved"), pipelines.changing(pipeline):
+    with pipelines.saving(name), pipelines.changing(pipeline):
         declared = pipelines.get(pipeline)
         check_complete(declared)
         dataset = open_data(context, declared.roles)
-        if dataset.fingerprint != declared.fingerprint:
+        moved = dataset.fingerprint != declared.fingerprint
+        if moved:
             declared = refit(context, declared, declared.steps, known=0)
             check_complete(declared)
         survey = take_survey(dataset, declared.roles, context)
@@ -86,7 +87,11 @@ def save_fe_pipeline(
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
         saved = Saved(folder=str(link), feature_hash=saving.feature_hash, saved_at=stamp)
         pipelines.keep(declared.model_copy(update={"saved": saved}))
-    return _answer(declared, dataset, link, manifest, saving.holed, changed=changed)
+    answer = _answer(declared, dataset, link, manifest, saving.holed, changed=changed)
+    if moved and dataset.fingerprint:
+        message = f"{dataset.name!r} has changed since the roles were assigned: all steps were fitted again on its rows"
+        answer.findings.insert(0, Finding(severity="medium", message=message, metric="changed_data"))
+    return answer
 
 
 def _answer(

@@ -66,11 +66,11 @@ def _warnings(
     from ._training import warn
 
     found = []
-    for name, least, most in zip(names, low, high, strict=True):
-        if not least < most:
-            what = "no value" if np.isnan(least) else f"one value only, {least:g},"
-            message = f"{name!r} has {what} in the training rows and becomes 0: it tells a model nothing"
-            found.append(warn(message, [name], "constant", None if np.isnan(least) else float(least), "medium"))
+    flat = [name for name, least, most in zip(names, low, high, strict=True) if not least < most]
+    if flat:
+        shown = f"{', '.join(map(repr, flat[:6]))}{' …' if len(flat) > 6 else ''}"
+        message = f"{shown}: one value, or none, in all training rows; 0 now, which tells a model nothing"
+        found.append(warn(message, flat, "constant", len(flat), "medium"))
     gaps = [name for name, share in zip(names, np.isnan(values).mean(axis=0), strict=True) if 0 < share < 1]
     if gaps:
         shown = f"{', '.join(gaps[:5])}{' …' if len(gaps) > 5 else ''}"

@@ -76,6 +76,9 @@ class PipelineShown(Answer):
             for item in self.features[:30]
             if item.sources != [item.column]
         ]
+        same = [item.column for item in self.features if item.sources == [item.column]]
+        if same:
+            lines.append(f"under their own names: {', '.join(same[:40])}{' …' if len(same) > 40 else ''}")
         return lines
 
     def next_steps(self) -> list[str]:
@@ -98,7 +101,8 @@ def show_pipeline(pipeline: str | None = None, *, context: Context) -> PipelineS
     pipelines = Pipelines.of(context)
     if pipeline is not None:
         return shown(pipelines.get(pipeline))
-    return PipelineShown(pipelines=[_brief(pipelines.get(name)) for name in pipelines.names()])
+    known = [pipelines.find_readable(name) for name in pipelines.names()]
+    return PipelineShown(pipelines=[_brief(item) for item in known if item is not None])
 
 
 def shown(pipeline: Pipeline) -> PipelineShown:

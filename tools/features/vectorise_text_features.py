@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Literal
 
 from ..catalogue import action
 from ..context import Context
-from ..errors import LimitExceeded
+from ..errors import BadRequest, LimitExceeded
 from ._answers import StepResult, step_result
 
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 
 Model = Literal["tfidf", "hashing", "embedding"]
 
+MOST_TERMS, MOST_COMPONENTS = 100_000, 1_000
 # Texts of fewer words on average are told apart by their letters, which also tell forms of a word and typing errors.
 # Reduced to 30 components these were better at up to 80 words, but take three times as long as words.
 _LONG = 30
@@ -34,13 +33,13 @@ _KINDS = {"letters": "3 and 4 letters inside words", "words": "words", "pairs": 
 def vectorise_text_features(
     pipeline: str,
     model: Model = "tfidf",
-    max_features: Annotated[int, Field(ge=1, le=100_000)] = 5000,
-    components: Annotated[int, Field(ge=1, le=1_000)] | None = 30,
+    max_features: int = 5000,
+    components: int | None = 30,
     columns: list[str] | None = None,
     *,
     context: Context,
 ) -> StepResult:
-    """Replace text columns by numbers: TF-IDF, hashed words or sentence embeddings, reduced to components; and length.
+    """Replace text columns by numbers: TF-IDF, hashed words or embeddings, reduced to components, and length.
 
     Terms are 3 and 4 letters inside words; of texts of 30 words and more on average, words (and, where all terms become
     columns, words and pairs of words from 3 words on). They are reduced by truncated SVD (latent semantic analysis),
@@ -51,14 +50,14 @@ def vectorise_text_features(
 
     Args:
         pipeline: its name
-        model: embedding understands meaning, and is slow
-        max_features: most terms or buckets
-        components: columns for each text; null for all terms
-        columns: default all text columns; may name category columns
+        model: embedding is slow
+        max_features: most terms
+        components: columns each; null for all terms
+        columns: text or category
         context: who calls
 
     Raises:
-        BadRequest: a column is not there or holds no texts.
+        BadRequest: a column is not there or holds no texts; a number is out of its range.
         LimitExceeded: without reduction there would be too many columns.
         Unavailable: the packages for embeddings are not installed.
     """
@@ -82,6 +81,9 @@ def plan(
         others = ", ".join(training.of_kind("category")[:6])
         hint = f"; columns can name category columns: {others}" if others else ""
         return nothing_to_do(f"there are no text columns at this point of the pipeline{hint}")
+    _check_range("max_features", max_features, MOST_TERMS)
+    if components is not None:
+        _check_range("components", components, MOST_COMPONENTS)
     _check_size(training, chosen, model, max_features, components)
     if model == "embedding":
         from ..embedding import require_embedding
@@ -99,6 +101,11 @@ def plan(
         result.reasons[column] = _reason(training, column, model, terms, words, components)
         result.warnings.extend(_warnings(training, column, model, terms, texts, made=length is not None))
     return result
+
+
+def _check_range(name: str, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise BadRequest(f"{name} is {value:,}, and must be from 1 to {most:,}")
 
 
 def _terms(words: float, *, reduced: bool) -> str:
