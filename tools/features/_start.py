@@ -40,7 +40,7 @@ def start(
     """Return a new pipeline with roles and split, without steps."""
     split_by = _naming_column(dataset, target, overrides) if split.method in {"stratified", "random"} else ""
     found = survey(dataset, target, split, id_column=split_by or None, progress=context.progress)
-    judged = judge_columns(_training(dataset, found, split.seed), target, overrides, found.train_rows)
+    judged = _judge(dataset, _training(dataset, found, split.seed), target, overrides, found.train_rows)
     inputs = [item.input for item in judged if item.input is not None]
     if not inputs:
         raise BadRequest(
@@ -70,6 +70,20 @@ def start(
         warnings=_warnings(roles, judged, found, training),
     )
     return Pipeline(name=name, roles=roles, fingerprint=dataset.fingerprint)
+
+
+def _judge(
+    dataset: Dataset, training: Dataset, target: str | None, overrides: Mapping[str, Role], of: int
+) -> list[Judged]:
+    """Judge the columns under the names that they have in memory, and return them under their own."""
+    there = dict(zip(dataset.columns, training.columns, strict=True))  # a blank name is given another
+    told = {there[name]: role for name, role in overrides.items()}
+    judged = judge_columns(training, None if target is None else there[target], told, of)
+    for name, item in zip(dataset.columns, judged, strict=True):
+        item.role.column = name
+        if item.input is not None:
+            item.input["name"] = name
+    return judged
 
 
 def _training(dataset: Dataset, found: Survey, seed: int) -> Dataset:

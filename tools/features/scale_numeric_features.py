@@ -99,7 +99,8 @@ def _stretch(values: npt.NDArray[np.float64], low: float, high: float) -> tuple[
         return 0.0, 0.0
     first, third = np.quantile(known / 4, [0.25, 0.75])
     inner = float(third - first)
-    return (float((high / 4 - low / 4) / inner) if inner > 0 else 0.0), inner
+    with np.errstate(over="ignore"):
+        return (float(np.float64(high / 4 - low / 4) / inner) if inner > 0 else 0.0), inner
 
 
 @action("Scale numeric features", pure=False, read_only=False)
