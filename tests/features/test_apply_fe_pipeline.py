@@ -175,3 +175,59 @@ def test_neither_the_saved_files_nor_the_table_of_the_pipeline_are_replaced(lab:
         with pytest.raises(NotAllowed):
             lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=output, overwrite=True)
     assert "y" in pd.read_parquet(saved.data_path).columns
+
+
+ROWS = 400
+# A column as texts: a third or so stands for missing or, in the last three, can't be read at all.
+GAPPED: dict[str, tuple[list[str], str]] = {
+    "numbers with N/A": ([f"{row}.5" for row in range(ROWS)], "N/A"),
+    "numbers with blanks": ([f"{row}.5" for row in range(ROWS)], "  "),
+    "numbers with -999": ([f"{20 + row % 50}" for row in range(ROWS)], "-999"),
+    "dates with N/A": ([f"2025-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)], "N/A"),
+    "dates with 0000-00-00": ([f"2025-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)], "0000-00-00"),
+    "dates with 1900-01-01": ([f"2025-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)], "1900-01-01"),
+    "flags with a question mark": (["yes", "no"] * (ROWS // 2), "?"),
+    "numbers with words": ([f"{row}.5" for row in range(ROWS)], "several"),
+    "dates with words": ([f"2025-{row % 12 + 1:02}-{row % 28 + 1:02}" for row in range(ROWS)], "soon"),
+    "flags with words": (["yes", "no"] * (ROWS // 2), "perhaps"),
+}
+ROLES = {"numbers": "numeric", "dates": "datetime", "flags": "boolean"}
+
+
+def _gapped(values: list[str], gap: str) -> pd.DataFrame:
+    dice = np.random.default_rng(0)
+    column = np.where(dice.random(ROWS) < 0.33, gap, dice.permutation(np.array(values, dtype=object)))
+    return pd.DataFrame({"x": column, "z": dice.normal(size=ROWS), "y": dice.integers(0, 2, ROWS)})
+
+
+@pytest.mark.parametrize(("values", "gap"), GAPPED.values(), ids=GAPPED)
+def test_every_saved_pipeline_applies_to_its_own_table(
+    lab: Lab, request: pytest.FixtureRequest, values: list[str], gap: str
+) -> None:
+    frame = _gapped(values, gap)
+    role = ROLES[request.node.callspec.id.split()[0]]
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(frame, pipeline="shop", overrides={"x": role}))
+    result = _apply(lab, frame)
+    ready = pd.read_parquet(saved.data_path)
+    test = (ready["split"] == "test").to_numpy()
+    made = pd.read_parquet(result.output)
+    np.testing.assert_array_equal(made[test].to_numpy(), ready.loc[test, made.columns].to_numpy())
+    told = [finding for finding in result.findings if finding.metric == "unreadable_values"]
+    assert len(told) == (gap in {"several", "soon", "perhaps"}), "what stands for missing is not unreadable"
+
+
+def test_more_unreadable_values_than_the_table_of_the_pipeline_had_are_refused(lab: Lab) -> None:
+    frame = _gapped(*GAPPED["numbers with words"])
+    lab.call("save_fe_pipeline", pipeline=lab.auto(frame, pipeline="shop", overrides={"x": "numeric"}))
+    _apply(lab, frame.iloc[:1].assign(x="several"))
+    _apply(lab, frame.assign(x=frame["x"].where(np.arange(ROWS) % 10 > 0, "several")), overwrite=True)
+    with pytest.raises(BadRequest, match=r"of its values \(\d\d%\) can't be read as such: 'several'"):
+        _apply(lab, frame.assign(x=frame["x"].where(np.arange(ROWS) % 2 > 0, "several")), overwrite=True)
+
+
+def test_a_cell_in_a_refusal_is_masked(lab: Lab, saved: Any) -> None:
+    new = mixed(rows=100, seed=9).drop(columns="y").assign(pieces="jane.doe@example.com")
+    with pytest.raises(BadRequest, match="can't be read") as caught:
+        _apply(lab, new)
+    assert "jane.doe" not in str(caught.value)
+    assert "example.com" in str(caught.value)

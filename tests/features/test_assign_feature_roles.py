@@ -220,6 +220,17 @@ def test_values_that_stand_for_missing_are_declared_so_and_told(
     assert not set(read.dropna()) & {-999.0, float(2**63 - 1), "?", "n/a", " ? ", "  ", pd.Timestamp("1900-01-01")}
 
 
+def test_words_for_missing_among_numbers_and_flags_are_told(lab: Lab) -> None:
+    frame = _plain().assign(
+        age=["31", "40", "55", "N/A"] * 100, member=["yes", "no", "?", "yes"] * 100, clean=["1", "2", "3", "4"] * 100
+    )
+    result = _assign(lab, frame, overrides={"age": "numeric", "member": "boolean", "clean": "numeric"})
+    told = {finding.columns[0]: finding.message for finding in result.findings if finding.metric == "missing"}
+    assert told.keys() == {"age", "member"}
+    assert "'N/A' stand for missing and are read as such" in told["age"]
+    assert "'?' stand for missing" in told["member"]
+
+
 def test_a_word_that_may_be_a_level_of_its_own_is_left_one(lab: Lab) -> None:
     frame = _plain().assign(rebate=["none", "summer", "winter", "unknown"] * 100)
     result = _assign(lab, frame)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from ..context import Context
@@ -15,36 +14,25 @@ from ..data.dataset import Dataset
 from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_prefix
 from ..errors import BadRequest, nearest
 from ..results import Finding
-from ._cells import texts
 from ._novelty import Novelty
-from ._reader import read_column
 from ._saved import SavedPipeline
 from ._saving import features_table
 from ._survey import BATCH_CELLS, batches
 from ._training import warn
+from ._unreadable import Unreadable, family
 
 if TYPE_CHECKING:
     import ibis.expr.datatypes as dt
     from sklearn.pipeline import Pipeline
 
-# With more of a column's values unreadable than this it is not what the pipeline was fitted on.
-MOST_LOST = 0.2
-_EXAMPLES = 3
-
 
 @dataclass(eq=False)
 class Conformity:
-    """How new rows differ from those that a pipeline was fitted on, and what was done about it.
-
-    Attributes:
-        lost: by column, how many values could not be read as its kind, with examples.
-    """
+    """How columns and types of new rows differ from those that a pipeline was fitted on."""
 
     saved: SavedPipeline
     dataset: Dataset
     findings: list[Finding] = field(default_factory=list)
-    lost: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
-    filled: dict[str, int] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
@@ -92,69 +80,18 @@ class Conformity:
             self.findings.append(warn(message, extra, "extra_columns"))
         for column in self.inputs:
             actual = str(self.dataset.schema[column["name"]])
-            if _family(actual) != _family(column["storage"]):
+            if family(actual) != family(column["storage"]):
                 message = f"{column['name']!r} was {column['storage']} and is {actual}; it was read as {column['kind']}"
                 self.findings.append(warn(message, [column["name"]], "type", actual))
-
-    def count_lost(self, frame: pd.DataFrame) -> None:
-        """Count the values of a batch that could not be read as the kind of their column."""
-        for column in self.inputs:
-            name = column["name"]
-            if column["kind"] in {"category", "text"} or not _may_lose(column, self.dataset.schema[name]):
-                continue
-            read = read_column(frame[name], column)
-            given = texts(frame[name])
-            absent = {str(value) for value in column.get("missing") or ()} | {""}
-            there = np.array([value is not None and value.strip() not in absent for value in given], dtype=bool)
-            gone = there & pd.isna(read)
-            self.filled[name] = self.filled.get(name, 0) + int(there.sum())
-            if gone.any():
-                count, examples = self.lost.get(name, (0, []))
-                fresh = [str(value)[:40] for value in given[gone][:_EXAMPLES]]
-                self.lost[name] = (count + int(gone.sum()), [*examples, *fresh][:_EXAMPLES])
-
-    def judge_lost(self) -> None:
-        """Say which values were lost.
-
-        Raises:
-            BadRequest: of some column too many were.
-        """
-        for column in self.inputs:
-            name, kind = column["name"], column["kind"]
-            count, examples = self.lost.get(name, (0, []))
-            share = count / max(1, self.filled.get(name, 0))
-            shown = ", ".join(map(repr, examples))
-            if share > MOST_LOST:
-                raise BadRequest(
-                    f"{name!r} is to hold {_WORDS[kind]}, and {count:,} of its values ({share:.0%}) can't be read as "
-                    f"such: {shown}. Nothing was written; mend the column, or fit a new pipeline on such rows"
-                )
-            if count:
-                message = f"{name!r}: {count:,} values are no {_WORDS[kind]} and were taken as missing: {shown}"
-                self.findings.append(warn(message, [name], "unreadable_values", count, "medium"))
 
 
 def _columns(count: int) -> str:
     return f"{count} column{'' if count == 1 else 's'}"
 
 
-_WORDS = {"number": "numbers", "flag": "the two values of a flag", "datetime": "dates"}
-
-
-def _family(storage: str) -> str:
-    plain = storage.removeprefix("!")
-    families = {
-        "number": ("int", "uint", "float", "decimal"),
-        "moment": ("timestamp", "date"),
-        "text": ("string", "uuid"),
-        "boolean": ("boolean",),
-    }
-    return next((family for family, starts in families.items() if plain.startswith(starts)), plain)
-
-
 def _mismatch(column: dict[str, Any], dtype: dt.DataType) -> str | None:
     """Say why a type can't be read as the kind of a column, or None."""
-    name, kind, family = column["name"], column["kind"], _family(str(dtype))
+    name, kind, held = column["name"], column["kind"], family(str(dtype))
     readable = {
         "number": {"number", "boolean", "text", "null"},
         "flag": {"number", "boolean", "text", "null"},
@@ -162,13 +99,9 @@ def _mismatch(column: dict[str, Any], dtype: dt.DataType) -> str | None:
         "category": {"number", "boolean", "text", "moment", "null"},
         "text": {"number", "boolean", "text", "moment", "null"},
     }
-    if family in readable[kind] or family == _family(column["storage"]):
+    if held in readable[kind] or held == family(column["storage"]):
         return None
     return f"{name!r} is of type {dtype}, and was {column['storage']} ({kind}) when the pipeline was fitted"
-
-
-def _may_lose(column: dict[str, Any], dtype: dt.DataType) -> bool:
-    return _family(str(dtype)) == "text" or column["kind"] == "flag"
 
 
 def apply(
@@ -186,6 +119,7 @@ def apply(
 
     rows = Conformity(saved, dataset)
     rows.check()
+    unreadable = Unreadable(rows.inputs, dataset.schema)
     novelty = Novelty(saved.manifest.get("seen", {}))
     names = [column["name"] for column in rows.inputs]
     remove_unfinished(path.parent, _pid())
@@ -194,15 +128,15 @@ def apply(
     done, writer = 0, None
     try:
         for frame in _frames(dataset, names, len(saved.manifest["features"])):
-            rows.count_lost(frame)
             table = pipeline.steps[0][1].transform(frame)
+            unreadable.count(frame, table)
             novelty.count(table)
             made = features_table(pipeline[1:].transform(table))
             writer = writer or pq.ParquetWriter(unfinished, made.schema, compression="zstd")
             writer.write_table(made.cast(writer.schema))
             done += len(frame)
             context.progress(done, None, "transforming rows")
-        rows.judge_lost()
+        rows.findings += unreadable.judge(saved.manifest.get("unreadable", {}))
         if writer is not None:
             writer.close()
             unfinished.replace(path)

@@ -14,7 +14,7 @@ from ..data.values import as_python
 from ..errors import BadRequest
 from ..explore.infer_schema import meanings
 from ..kinds import UNIQUE
-from ..placeholders import AMBIGUOUS, NEGATIVE_SENTINELS, POSITIVE_SENTINELS, fold
+from ..placeholders import AMBIGUOUS, NEGATIVE_SENTINELS, PLACEHOLDERS, POSITIVE_SENTINELS, fold
 from ..quality.check_leakage import check_leakage
 from ..quality.check_missing_values import check_missing_values
 from ..readings import datetime_format
@@ -45,11 +45,13 @@ class Judged:
 
     Attributes:
         filled: the share of rows in which there is a value, and none that stands for missing.
+        absent: what stands for missing and is read as such.
     """
 
     role: ColumnRole
     input: dict[str, Any] | None
     filled: float
+    absent: list[Any]
 
 
 def judge_columns(
@@ -71,7 +73,8 @@ def judge_columns(
         about = _Facts(profiles[name], glances[name], missing.get(name, {}), max(of or 0, training.rows))
         role = _role(name, target, overrides, leaks, about)
         there = about.filled - sum(about.placeholders.values())
-        judged.append(Judged(role, _input(role, about), max(0.0, there / about.profile.rows)))
+        read = _input(role, about)
+        judged.append(Judged(role, read, max(0.0, there / about.profile.rows), _absent(read, about)))
     return judged
 
 
@@ -221,6 +224,14 @@ def _input(role: ColumnRole, about: _Facts) -> dict[str, Any] | None:
         kind = "category" if role.role == "categorical" else "text"
         return {"name": name, "kind": kind, "missing": [v for v in hidden if fold(v) not in AMBIGUOUS]}
     return None
+
+
+def _absent(read: dict[str, Any] | None, about: _Facts) -> list[Any]:
+    """Return what is read as missing: what was declared so, and words in a column of no words; NaN goes untold."""
+    if read is None:
+        return []
+    words = PLACEHOLDERS - {"nan"} if read["kind"] in {"number", "flag", "datetime"} else frozenset()
+    return [*read.get("missing", ()), *(word for word in sorted(about.placeholders) if fold(word) in words)]
 
 
 def _is_number(text: str) -> bool:

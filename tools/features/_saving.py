@@ -34,6 +34,7 @@ from ._reader import Reader
 from ._saved import DATA, MANIFEST, PIPELINE, VERSION, SavedPipeline, checksum, file_digest
 from ._step import Finish
 from ._survey import BATCH_CELLS, BATCH_ROWS, Survey, batches
+from ._unreadable import Unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -183,11 +184,11 @@ def _kept(link: Path, feature_hash: str, *, overwrite: bool) -> dict[str, Any] |
 def _write(saving: Saving, folder: Path, context: Context) -> dict[str, Any]:
     """Write pipeline, features and manifest into an empty folder; return the manifest."""
     pipeline = saving.pipeline()
-    counts, seen = _write_features(saving, pipeline, folder / DATA, context)
+    counts, known = _write_features(saving, pipeline, folder / DATA, context)
     for step in saving.built.steps:
         step.forget_training()
     _skops.dump(pipeline, folder / PIPELINE)
-    manifest = {**_manifest(saving, counts), "seen": seen}
+    manifest = {**_manifest(saving, counts), **known}
     manifest["files"] = {
         name: {"bytes": (folder / name).stat().st_size, "sha256": file_digest(folder / name)}
         for name in (PIPELINE, DATA)
@@ -236,18 +237,27 @@ def _manifest(saving: Saving, counts: dict[str, int]) -> dict[str, Any]:
 def _write_features(
     saving: Saving, pipeline: Fitted, path: Path, context: Context
 ) -> tuple[dict[str, int], dict[str, dict[str, Any]]]:
-    """Write the features of every row in the order of the dataset, training rows with their cross-fitted values."""
+    """Write the features of every row in the order of the dataset, training rows with their cross-fitted values.
+
+    Returns:
+        the rows of each side, and what new rows are to be compared with.
+    """
     import pyarrow.parquet as pq
 
     roles, survey = saving.declared.roles, saving.survey
     marks, seen = _marks(saving)
+    unreadable = Unreadable(
+        [column for column in roles.inputs if column["name"] in saving.needed], saving.dataset.schema
+    )
     wanted = list(dict.fromkeys([*saving.needed, *([roles.target] if roles.target else [])]))
     writer, start = None, 0
     try:
         for table in _batches(saving.dataset, wanted, len(saving.names)):
             end = start + table.num_rows
-            frame = transform_marked(pipeline, table.to_pandas(types_mapper=pd.ArrowDtype), marks[start:end])
-            made = features_table(frame)
+            raw = table.to_pandas(types_mapper=pd.ArrowDtype)
+            read = pipeline.steps[0][1].transform(raw)
+            unreadable.count(raw, read)
+            made = features_table(_transform_marked(pipeline, read, marks[start:end]))
             if roles.target:
                 made = made.append_column(roles.target, table.column(roles.target))
             made = made.append_column(SPLIT, _sides(survey.test[start:end]))
@@ -261,7 +271,8 @@ def _write_features(
     finally:
         if writer is not None:
             writer.close()
-    return {"train_rows": survey.train_rows, "test_rows": len(marks) - survey.train_rows}, seen
+    counts = {"train_rows": survey.train_rows, "test_rows": len(marks) - survey.train_rows}
+    return counts, {"seen": seen, "unreadable": unreadable.shares()}
 
 
 def _marks(saving: Saving) -> tuple[npt.NDArray[np.int64], dict[str, dict[str, Any]]]:
@@ -272,9 +283,8 @@ def _marks(saving: Saving) -> tuple[npt.NDArray[np.int64], dict[str, dict[str, A
     return marks, seen_in(rows.frame)
 
 
-def transform_marked(pipeline: Fitted, frame: pd.DataFrame, marks: npt.NDArray[np.int64]) -> pd.DataFrame:
+def _transform_marked(pipeline: Fitted, table: pd.DataFrame, marks: npt.NDArray[np.int64]) -> pd.DataFrame:
     """Transform rows of which some were fitted on, which get the values that were made without their fold."""
-    table: pd.DataFrame = pipeline.steps[0][1].transform(frame)
     if (marks >= 0).any():
         table[ROW] = marks
     for _, step in pipeline.steps[1:]:

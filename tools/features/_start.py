@@ -129,9 +129,8 @@ def _warnings(roles: Roles, judged: list[Judged], found: Survey, training: Train
         if "although it gives" in role.reason:
             message = f"{role.column!r} is kept {role.reason}"
             warnings.append(warn(message, [role.column], "leaking", None, "medium"))
-        hidden = (item.input or {}).get("missing")
-        if hidden:
-            told = ", ".join(repr(value) for value in hidden[:4])
+        if item.absent:
+            told = ", ".join(repr(value) for value in item.absent[:4])
             message = f"{role.column!r}: {told} stand for missing and are read as such"
             warnings.append(warn(message, [role.column], "missing"))
         warnings += _unread(item, training)
