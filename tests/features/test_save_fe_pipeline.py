@@ -224,6 +224,16 @@ def test_a_pipeline_file_of_another_version_is_refused(lab: Lab) -> None:
         load_pipeline(one.pipeline_path)
 
 
+def test_a_link_that_leads_nowhere_stops_no_save(lab: Lab) -> None:
+    """Left by a process that was killed before it renamed the link; the version was removed since."""
+    pipeline = lab.auto(mixed())
+    exports = lab.context.workspace.folder("exports", "default")
+    (exports / ".unfinished-1-elsewhere-x.link").symlink_to(".x@gone", target_is_directory=True)
+    assert lab.call("save_fe_pipeline", pipeline=pipeline).changed
+    dataset = lab.table(mixed(rows=10), "new")
+    assert lab.call("apply_fe_pipeline", pipeline=pipeline, dataset=dataset, output="out.parquet").rows == 10
+
+
 SAVE = """
 import sys, importlib
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
@@ -28,12 +29,14 @@ def remove_unfinished(folder: Path, pid: int) -> None:
 def sweep_unfinished(folder: Path) -> None:
     """Remove what processes whose end nobody saw left a day ago."""
     for left in folder.glob(f"{_MARK}*"):
-        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
-            _remove(left)
+        with contextlib.suppress(FileNotFoundError):  # another process gave it its name, or removed it
+            # Of a link, which may lead nowhere, its own age.
+            if time.time() - left.lstat().st_mtime > _STALE_SECONDS:
+                _remove(left)
 
 
 def _remove(left: Path) -> None:
-    if left.is_dir():
+    if left.is_dir() and not left.is_symlink():
         shutil.rmtree(left, ignore_errors=True)
     else:
         left.unlink(missing_ok=True)
