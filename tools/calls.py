@@ -10,8 +10,9 @@ from pydantic import BaseModel
 
 from .catalogue import Action, action_of
 from .context import Caller, Progress
+from .data.dataset import Dataset
 from .rendering import Rendered, render
-from .results import Result
+from .results import Answer, Result
 from .runtime import Runtime
 
 
@@ -50,25 +51,38 @@ def perform(runtime: Runtime, call: Call, progress: Progress) -> Rendered:
     Raises:
         RefineryError: any of its kinds, as the action or the opening of a dataset says.
     """
+    action, arguments, datasets = _prepare(runtime, call, progress)
+    return _finish(runtime, call, action, action.function(**arguments), datasets)
+
+
+async def perform_waiting(runtime: Runtime, call: Call, progress: Progress) -> Rendered:
+    """Run a call of an `async` action in the loop of the server; as `perform` otherwise."""
+    action, arguments, datasets = _prepare(runtime, call, progress)
+    return _finish(runtime, call, action, await action.function(**arguments), datasets)
+
+
+def _prepare(runtime: Runtime, call: Call, progress: Progress) -> tuple[Action, dict[str, Any], list[Dataset]]:
     action = action_of(getattr(importlib.import_module(call.module), call.function))
-    caller = Caller(call.tenant, call.principal, call.session)
-    context = runtime.context(caller, progress)
+    context = runtime.context(Caller(call.tenant, call.principal, call.session), progress)
     arguments = action.validate(call.arguments)
     given = [name for name in action.datasets if arguments[name] is not None]
     for name in given:
         arguments[name] = context.opener.open(arguments[name])
-    fingerprints = [arguments[name].fingerprint for name in given]
+    datasets = [arguments[name] for name in given]
     if action.context_parameter:
         arguments[action.context_parameter] = context
-    result = action.function(**arguments)
+    return action, arguments, datasets
+
+
+def _finish(runtime: Runtime, call: Call, action: Action, result: Answer, datasets: list[Dataset]) -> Rendered:
     kept = isinstance(result, Result)
     rendered = render(
         result,
         action=action.name,
         uri=result_uri(call.key) if kept else None,
-        masked=runtime.config.mask_personal,
+        masked=runtime.config.mask_personal and action.traits.masked,
     )
-    rendered = replace(rendered, fingerprints=fingerprints)
+    rendered = replace(rendered, datasets=[dataset.facts() for dataset in datasets])
     if kept:
         document = {
             "action": action.name,
@@ -77,5 +91,5 @@ def perform(runtime: Runtime, call: Call, progress: Progress) -> Rendered:
             "text": rendered.text,
             "image": rendered.image is not None,
         }
-        runtime.workspace.keep_result(caller.tenant, call.key, document, rendered.image)
+        runtime.workspace.keep_result(call.tenant, call.key, document, rendered.image)
     return rendered

@@ -39,6 +39,8 @@ class Traits:
         pure: the same arguments over the same data give the same answer, so that it may be kept.
         read_only, idempotent, destructive: MCP's hints of the same names.
         where: `worker` for what computes; `process` for lookups of some milliseconds, during which the server waits.
+            An `async` function runs in the server's loop, whatever this says: it waits for others and computes nothing.
+        masked: whether what looks personal is hidden in the answer; not where the caller gets back its own words.
         version: raised when the answer of a pure action changes, so that kept answers are not used.
     """
 
@@ -48,6 +50,7 @@ class Traits:
     idempotent: bool = True
     destructive: bool = False
     where: Literal["worker", "process"] = "worker"
+    masked: bool = True
     version: int = 1
 
 
@@ -89,6 +92,11 @@ class Action:
         hints = get_type_hints(self.function, include_extras=True)
         signature = inspect.signature(self.function)
         return {name: p.replace(annotation=hints[name]) for name, p in signature.parameters.items()}
+
+    @cached_property
+    def waits(self) -> bool:
+        """Whether it is an `async` function, which waits for services of the server."""
+        return inspect.iscoroutinefunction(self.function)
 
     @cached_property
     def datasets(self) -> list[str]:

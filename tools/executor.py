@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import inspect
 import json
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,13 @@ from opentelemetry.trace import StatusCode
 
 from .. import VERSION
 from .audit import Audit, CallRecord, record_of
-from .calls import Call, perform, result_uri
+from .calls import Call, perform, perform_waiting, result_uri
 from .catalogue import Action, Catalogue
 from .context import Caller, Progress, silent
+from .data.dataset import Facts
 from .data.sources import Opener
-from .errors import KINDS, Defect, LimitExceeded, RefineryError
-from .pool import Pool
+from .errors import Defect, LimitExceeded, RefineryError
+from .pool import Pool, WorkerDefect, error_of
 from .runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,10 @@ Observer = Callable[[CallRecord, "Outcome | None"], Awaitable[None] | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a call came to: the bounded result, the text for a model, and where the whole of it is kept."""
+    """What a call came to: the bounded result, the text for a model, and where the whole of it is kept.
+
+    `datasets` are those that it was computed from; none when it was found among the kept answers.
+    """
 
     action: str
     result: dict[str, Any]
@@ -42,6 +47,7 @@ class Outcome:
     image: bytes | None = None
     cached: bool = False
     seconds: float = 0.0
+    datasets: tuple[Facts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,19 +149,37 @@ class Executor:
         if kept is not None:
             return kept
         call = Call.of(action, dict(arguments), caller, key)
-        if action.traits.where == "process":
+        if action.waits:
+            async with self._time_limit(action.name):
+                rendered = await perform_waiting(self.runtime, call, progress)
+            result, text, image, datasets = rendered.bounded, rendered.text, rendered.image, rendered.datasets
+        elif action.traits.where == "process":
             # In the loop itself: a hop to a thread would cost more than a lookup does.
             rendered = perform(self.runtime, call, progress)
-            result, text, image = rendered.bounded, rendered.text, rendered.image
+            result, text, image, datasets = rendered.bounded, rendered.text, rendered.image, rendered.datasets
         else:
             answer = await self.pool.run(call.model_dump(), progress, seconds=self.limits.seconds)
             if "result" not in answer:
-                raise _error_of(answer)
+                raise error_of(answer)
             result, text = answer["result"], answer["text"]
-            fingerprints[:] = answer["fingerprints"]
+            datasets = [Facts(**facts) for facts in answer["datasets"]]
+            fingerprints[:] = [facts.fingerprint for facts in datasets]
             image = self.runtime.workspace.result_image(caller.tenant, key) if answer["image"] else None
         uri = result_uri(key) if "scanned" in result else None
-        return Outcome(action.name, result, text, uri, image, seconds=time.perf_counter() - clock)
+        return Outcome(
+            action.name, result, text, uri, image, seconds=time.perf_counter() - clock, datasets=tuple(datasets)
+        )
+
+    @contextlib.asynccontextmanager
+    async def _time_limit(self, action: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                yield
+        except TimeoutError:
+            raise LimitExceeded(
+                f"{action} was stopped after {self.limits.seconds:g} seconds; "
+                "try again, or raise limits.seconds in the settings"
+            ) from None
 
     async def _fingerprint(self, opener: Opener, dataset: str) -> str:
         """Find a dataset in a thread: a disk that does not answer must hold up neither the server nor the call."""
@@ -237,17 +261,3 @@ class Executor:
         """End the workers."""
         await self.pool.close()
         self._audit.close()
-
-
-class WorkerDefect(Exception):
-    """A defect inside a worker, with the trace that it sent."""
-
-    def __init__(self, trace: str) -> None:
-        super().__init__("defect in a worker")
-        self.trace = trace
-
-
-def _error_of(answer: dict[str, Any]) -> Exception:
-    if "defect" in answer:
-        return WorkerDefect(answer["defect"])
-    return KINDS[answer["error"]](answer["message"])

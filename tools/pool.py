@@ -10,12 +10,13 @@ import os
 import shutil
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .context import Progress
+from .context import Progress, silent
 from .data.unfinished import remove_unfinished
-from .errors import LimitExceeded, Unavailable
+from .errors import KINDS, LimitExceeded, Unavailable
 from .runtime import RuntimeConfig
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,21 @@ class Worker:
         return Unavailable(f"the worker process {self.pid} died during the call; nothing else is affected, try again")
 
 
+class WorkerDefect(Exception):
+    """A defect inside a worker, with the trace that it sent."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__("defect in a worker")
+        self.trace = trace
+
+
+def error_of(answer: dict[str, Any]) -> Exception:
+    """Return the error that a worker answered with."""
+    if "defect" in answer:
+        return WorkerDefect(answer["defect"])
+    return KINDS[answer["error"]](answer["message"])
+
+
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -167,6 +183,18 @@ class Pool:
             else:
                 self._idle.append(worker)
             return answer
+
+    async def task(self, function: Callable[..., Any], /, *, seconds: float, **arguments: Any) -> Any:
+        """Run a function of a module of ours in a worker, with arguments and an answer that JSON can hold.
+
+        Raises:
+            RefineryError: what the function raised, or the limits of `run`.
+        """
+        message = {"task": f"{function.__module__}:{function.__name__}", "arguments": arguments}
+        answer = await self.run(message, silent, seconds=seconds)
+        if "value" not in answer:
+            raise error_of(answer)
+        return answer["value"]
 
     async def _take(self) -> Worker:
         while self._idle:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from .data.dataset import Facts
 from .errors import inert
 from .masking import mask
 from .results import Answer, Check, Result, Scanned
@@ -22,14 +23,14 @@ _MAX_FINDINGS = 8
 class Rendered:
     """A result three ways: `whole` for keeping, `bounded` for the wire, `text` for the model; and its picture.
 
-    `fingerprints` are of the datasets that it was computed from.
+    `datasets` are those that it was computed from.
     """
 
     whole: dict[str, Any]
     bounded: dict[str, Any]
     text: str
     image: bytes | None = None
-    fingerprints: list[str] = field(default_factory=list)
+    datasets: list[Facts] = field(default_factory=list)
 
 
 def render(result: Answer, *, action: str, uri: str | None, masked: bool = True) -> Rendered:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +50,8 @@ class Runtime:
             spill=spill,
             spill_mb=config.spill_mb,
         )
+        # Filled by whoever puts the house together; workers have none.
+        self.services: dict[type, Any] = {}
         self._openers: dict[str, Opener] = {}
 
     def opener(self, tenant: str) -> Opener:
@@ -67,5 +70,10 @@ class Runtime:
         """Return the context of one call."""
         opener = self.opener(caller.tenant)
         return Context(
-            caller=caller, workspace=self.workspace, registry=opener.registry, opener=opener, progress=progress
+            caller=caller,
+            workspace=self.workspace,
+            registry=opener.registry,
+            opener=opener,
+            progress=progress,
+            services=self.services,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import importlib.util
 import json
@@ -102,9 +103,8 @@ import hashlib, json, socket, sys
 def refused(*_, **__): raise OSError("no network in this test")
 socket.socket.connect = socket.getaddrinfo = refused
 from refinery.tools import embedding
-assert "torch" not in sys.modules and "transformers" not in sys.modules
+assert not {"torch", "transformers", "sentence_transformers"} & set(sys.modules)
 vectors = embedding.load_embedder().embed(json.loads(sys.argv[1]))
-assert "sentence_transformers" not in sys.modules
 import torch
 print(torch.get_num_threads(), hashlib.sha256(vectors.tobytes()).hexdigest())
 """
@@ -133,3 +133,23 @@ def test_a_model_that_is_not_the_published_one_is_refused(monkeypatch, tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"something else")
     with pytest.raises(Unavailable, match="pip install --force-reinstall"):
         load()
+
+
+def test_a_shorter_vector_is_the_beginning_made_one_long_again(embedder):
+    whole, short = embedder.embed(TEXTS[:3]), load_embedder(MODEL, 64).embed(TEXTS[:3])
+    cut = whole[:, :64]
+    np.testing.assert_allclose(short, cut / np.linalg.norm(cut, axis=1, keepdims=True), atol=1e-6)
+
+
+def test_a_model_in_a_folder_is_read_as_well(embedder):
+    other = load_embedder(str(embedding._folder()), DIMENSIONS)
+    assert (other.embed(TEXTS) == embedder.embed(TEXTS)).all()
+    with pytest.raises(Unavailable, match="no embedding model '/nowhere'"):
+        load_embedder("/nowhere")
+    with pytest.raises(Unavailable, match="384 dimensions, fewer than the 1000"):
+        load_embedder(MODEL, 1000)
+
+
+def test_vectors_travel_from_a_worker_as_they_are(embedder):
+    sent = base64.b64decode(embedding.embed_texts(TEXTS))
+    assert (np.frombuffer(sent, "<f4").reshape(-1, DIMENSIONS) == embedder.embed(TEXTS)).all()

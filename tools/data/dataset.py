@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from ..errors import unknown
 from ..results import Scanned
 from .values import as_python
@@ -29,6 +31,16 @@ class Reading:
     delimiter: str | None = None
     unreadable_rows: int = 0
     notes: tuple[str, ...] = ()
+
+
+class Facts(BaseModel):
+    """What was known of a dataset when a call had used it; `rows` is None where nobody counted them."""
+
+    name: str
+    source: str
+    fingerprint: str
+    rows: int | None
+    columns: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,16 @@ class Dataset:
     def schema(self) -> dict[str, dt.DataType]:
         """The Ibis type of every column."""
         return dict(self.table.schema().items())
+
+    def facts(self) -> Facts:
+        """What is worth noting of it for later; nothing is computed for it."""
+        return Facts(
+            name=self.name,
+            source=self.source,
+            fingerprint=self.fingerprint,
+            rows=vars(self).get("rows"),
+            columns={name: str(kind) for name, kind in self.schema.items()},
+        )
 
     def require(self, columns: Iterable[str] | None) -> list[str]:
         """Return `columns`, or all columns when None.
