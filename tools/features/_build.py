@@ -50,7 +50,7 @@ STEPS = (
     "select_features",
 )
 # Raised when what is fitted changes, so that nothing kept by an older version is used.
-_FITTING = 1
+FITTING = 1
 _PREVIEW_ROWS, _PREVIEW_COLUMNS = 3, 8
 _LONGEST = 60
 _Y = "__target__"
@@ -136,7 +136,7 @@ class Builder:
     def _keys(self, declared: Sequence[DeclaredStep]) -> list[str]:
         roles = self.roles
         data = [self.dataset.fingerprint, roles.inputs, roles.target, roles.task, roles.split.model_dump()]
-        keys = [_digest([_FITTING, *data, roles.split_by])]
+        keys = [_digest([FITTING, *data, roles.split_by])]
         for step in declared:
             keys.append(_digest([keys[-1], step.action, step.arguments]))
         return keys

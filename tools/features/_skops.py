@@ -6,6 +6,10 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,11 @@ from ..errors import DataUnreadable, NotAllowed
 _MOST_SCHEMA, _MOST_BYTES = 100_000_000, 4_000_000_000
 # Beside what skops itself holds to be safe: no type of ours, and harmless.
 _OTHERS = frozenset({"numpy.dtype"})
+# What reading a damaged file ends with, wherever the damage is.
+_DAMAGED = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, ImportError, RecursionError),
+    *(NotImplementedError, zipfile.BadZipFile, zlib.error),
+)
 
 
 def is_known(name: str) -> bool:
@@ -43,31 +52,53 @@ def load(path: Path) -> Any:
         DataUnreadable: it is missing, or no skops file.
         NotAllowed: it holds a type that Refinery does not know; nothing of it was loaded.
     """
-    import zipfile
+    return construct(path, known_types(path))
 
-    skops_io = _skops_io()
-    try:
+
+def known_types(path: Path) -> list[str]:
+    """Return the types in a file that skops itself does not know, once Refinery knows them all; nothing is loaded.
+
+    Raises:
+        DataUnreadable: it is missing, or no skops file.
+        NotAllowed: it holds a type that Refinery does not know.
+    """
+    with _told(path):
         _check_size(path)
-        found = set(skops_io.get_untrusted_types(file=path))
-    except FileNotFoundError:
-        raise DataUnreadable(f"there is no pipeline file {str(path)!r}; save_fe_pipeline writes one") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, zipfile.BadZipFile) as error:
-        raise DataUnreadable(
-            f"{str(path)!r} is no pipeline that Refinery wrote ({type(error).__name__}); save it again"
-        ) from None
+        found = set(_skops_io().get_untrusted_types(file=path))
     unknown = sorted(name for name in found if not is_known(name))
     if unknown:
         raise NotAllowed(
             f"{str(path)!r} holds types that no pipeline of Refinery has: {', '.join(unknown[:5])}. It was not loaded: "
             "such a file can run code. Save the pipeline again, and ask who changed this one"
         )
-    return skops_io.load(path, trusted=sorted(found))
+    return sorted(found)
+
+
+def construct(path: Path, types: list[str]) -> Any:
+    """Make the estimator of a file whose types are known.
+
+    Raises:
+        DataUnreadable: it is missing, or no skops file.
+    """
+    with _told(path):
+        return _skops_io().load(path, trusted=types)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Tell every way in which reading a damaged file fails as one."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise DataUnreadable(f"there is no pipeline file {str(path)!r}; save_fe_pipeline writes one") from None
+    except _DAMAGED as error:
+        raise DataUnreadable(
+            f"{str(path)!r} is no pipeline that Refinery wrote ({type(error).__name__}); save it again"
+        ) from None
 
 
 def _check_size(path: Path) -> None:
     """Refuse a file that would unpack into far more than any pipeline of ours."""
-    import zipfile
-
     with zipfile.ZipFile(path) as file:
         sizes = {item.filename: item.file_size for item in file.infolist()}
     if sizes.get("schema.json", 0) > _MOST_SCHEMA or sum(sizes.values()) > _MOST_BYTES:
