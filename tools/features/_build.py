@@ -29,7 +29,7 @@ from . import _cells as cells
 from . import _skops
 from ._declared import DeclaredStep, Made, Pipeline, Pipelines, Roles, Told
 from ._reader import ROW, Reader, as_frame, rank_rows
-from ._repeating import repeating
+from ._repeating import repeating, unmoved
 from ._rows import hash_values
 from ._step import Step
 from ._survey import MOST_ROWS, Survey, batches, survey
@@ -131,7 +131,8 @@ class Builder:
         return Built(training, steps, told)
 
     def _start(self) -> Training:
-        return read_training(self.dataset, self.roles, self.survey, self.context)
+        with unmoved(self.dataset, self.context):
+            return read_training(self.dataset, self.roles, self.survey, self.context)
 
     def _keys(self, declared: Sequence[DeclaredStep]) -> list[str]:
         roles = self.roles

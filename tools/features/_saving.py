@@ -24,13 +24,14 @@ from ... import VERSION as REFINERY
 from ..context import Context
 from ..data.dataset import Dataset
 from ..data.unfinished import remove_unfinished, sweep_unfinished, unfinished_prefix
-from ..errors import BadRequest, DataUnreadable, RefineryError
+from ..errors import BadRequest, RefineryError
 from . import _skops
 from ._answers import open_end
 from ._build import FITTING, Built, read_fitted
 from ._declared import ROW, Made, Pipeline
 from ._novelty import seen_in
 from ._reader import Reader
+from ._repeating import unmoved
 from ._saved import DATA, MANIFEST, PIPELINE, VERSION, SavedPipeline, checksum, file_digest
 from ._step import Finish
 from ._survey import BATCH_CELLS, BATCH_ROWS, Survey, batches
@@ -166,11 +167,12 @@ def save(saving: Saving, link: Path, context: Context, *, overwrite: bool) -> tu
 
     Raises:
         BadRequest: something else is saved under the name, and `overwrite` is false.
+        DataUnreadable: the dataset changed meanwhile; what was saved before stays.
     """
     kept = _kept(link, saving, overwrite=overwrite)
     if kept is not None:
         return kept, False
-    with _replacing(link, secrets.token_hex(6)) as folder:
+    with _replacing(link, secrets.token_hex(6)) as folder, unmoved(saving.dataset, context):
         return _write(saving, folder, context), True
 
 
@@ -286,8 +288,6 @@ def _write_features(
             writer.write_table(made.cast(writer.schema))
             start = end
             context.progress(start, len(marks), "writing features")
-        if start != len(marks):
-            raise DataUnreadable(f"{saving.dataset.name!r} changed while it was read; save again when it rests")
     finally:
         if writer is not None:
             writer.close()

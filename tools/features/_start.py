@@ -16,6 +16,7 @@ from ..errors import BadRequest
 from ..results import Finding
 from ._build import Builder, made_of, take_rows
 from ._declared import Pipeline, Role, Roles, Split, Told
+from ._repeating import unmoved
 from ._roles import Judged, judge_columns
 from ._survey import MOST_COPIES, Survey, survey
 from ._training import Training, warn
@@ -37,7 +38,25 @@ def start(
     split: Split,
     asked: dict[str, Any],
 ) -> Pipeline:
-    """Return a new pipeline with roles and split, without steps."""
+    """Return a new pipeline with roles and split, without steps.
+
+    Raises:
+        BadRequest: no column can be a feature, or the split does not fit.
+        DataUnreadable: the dataset changed meanwhile.
+    """
+    with unmoved(dataset, context):
+        return _start(context, dataset, name, target, overrides, split, asked)
+
+
+def _start(
+    context: Context,
+    dataset: Dataset,
+    name: str,
+    target: str | None,
+    overrides: Mapping[str, Role],
+    split: Split,
+    asked: dict[str, Any],
+) -> Pipeline:
     split_by = _naming_column(dataset, target, overrides) if split.method in {"stratified", "random"} else ""
     found = survey(dataset, target, split, id_column=split_by or None, progress=context.progress)
     judged = _judge(dataset, _training(dataset, found, split.seed), target, overrides, found.train_rows)

@@ -101,13 +101,10 @@ def assign_feature_roles(
     name = pipeline or _free_name(pipelines, dataset, target, asked)
     with pipelines.changing(name):
         known = pipelines.find_readable(name)
-        if known is not None and known.roles.asked == asked and known.fingerprint == dataset.fingerprint != "":
+        if known is not None and known.roles.asked == asked and known.fingerprint == dataset.fingerprint:
             return _answer(known, changed=False)
         if known is not None and known.steps:
-            raise BadRequest(
-                f"pipeline {name!r} has {len(known.steps)} steps already; choose another name, or change its roles "
-                f"with edit_pipeline(pipeline={name!r}, step=0, arguments={{…}}), which fits the steps again"
-            )
+            raise _has_steps(known, moved=known.roles.asked == asked)
         from ._start import start
 
         made = start(context, dataset, name, target, overrides or {}, wish, asked)
@@ -183,9 +180,20 @@ def _free_name(pipelines: Pipelines, dataset: Dataset, target: str | None, asked
     for number in range(1, 1_000):
         name = base if number == 1 else f"{base}_{number}"
         known = pipelines.find_readable(name)
-        if known is None or known.roles.asked == asked or not known.steps:
+        same = known is not None and known.roles.asked == asked and known.fingerprint == dataset.fingerprint
+        if known is None or same or not known.steps:
             return name
     raise unknown("free name for a pipeline", base, [])
+
+
+def _has_steps(known: Pipeline, *, moved: bool) -> BadRequest:
+    """Build the error for a name whose steps would be lost, with the way to keep them."""
+    edit = f"edit_pipeline(pipeline={known.name!r}, step=0, arguments={{{'' if moved else '…'}}})"
+    way = f"judge its changed table again with {edit}" if moved else f"change its roles with {edit}"
+    return BadRequest(
+        f"pipeline {known.name!r} has {len(known.steps)} steps already; choose another name, or {way}, which fits the "
+        "steps again"
+    )
 
 
 def _answer(pipeline: Pipeline, *, changed: bool = True, replaced: str = "") -> FeatureRoles:

@@ -54,7 +54,8 @@ def edit_pipeline(
         pipeline: its name
         step: its number, as show_pipeline tells
         remove: take it out
-        arguments: those to change; for step 0 overrides (merged; null takes one back), split or target
+        arguments: those to change; for step 0 overrides (merged; null takes one back), split or target; {} judges
+            the roles of a changed table again
         context: whose pipeline
 
     Raises:
@@ -109,12 +110,11 @@ def _with_roles(context: Context, known: Pipeline, remove: bool, arguments: dict
     valid = action_of(assign_feature_roles).validate({**asked, "pipeline": known.name})
     split, overrides = valid["split"] or Split(), valid["overrides"] or {}
     asked = {**asked, "overrides": dict(sorted(overrides.items())), "split": split.model_dump()}
-    if asked == known.roles.asked:
+    dataset = repeating(context.opener.open(known.roles.dataset), context)
+    if asked == known.roles.asked and dataset.fingerprint == known.fingerprint:
         return known
-    dataset = context.opener.open(known.roles.dataset)
     target = checked_target(dataset, valid["target"], overrides)
     split = checked_split(dataset, target, split)
-    dataset = repeating(dataset, context)
     fresh = start(context, dataset, known.name, target, overrides, split, asked)
     fresh = fresh.model_copy(update={"saved": known.saved})
     return refit(context, fresh, known.steps, known=0)

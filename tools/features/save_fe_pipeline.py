@@ -65,8 +65,10 @@ def save_fe_pipeline(
 
     Raises:
         BadRequest: some columns are no numbers yet; or the name is taken and `overwrite` is false.
+        DataUnreadable: the table changed while it was read.
     """
     from ._build import Builder, open_data, refit, take_survey
+    from ._repeating import unmoved
     from ._saving import Saving, check_complete, save
 
     name = name or pipeline
@@ -79,9 +81,10 @@ def save_fe_pipeline(
         if moved:
             declared = refit(context, declared, declared.steps, known=0)
             check_complete(declared)
-        survey = take_survey(dataset, declared.roles, context)
-        builder = Builder(context, declared.roles, dataset, survey)
-        saving = Saving(declared, builder.build(declared.steps, len(declared.steps)), dataset, survey)
+        with unmoved(dataset, context):
+            survey = take_survey(dataset, declared.roles, context)
+            builder = Builder(context, declared.roles, dataset, survey)
+            saving = Saving(declared, builder.build(declared.steps, len(declared.steps)), dataset, survey)
         link = context.workspace.folder("exports", context.caller.tenant) / name
         manifest, changed = save(saving, link, context, overwrite=overwrite)
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
