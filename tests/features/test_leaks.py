@@ -57,6 +57,31 @@ def test_noise_of_10_000_levels_stays_noise_in_training_and_test_rows(
         assert abs(_auc(ready, "test", model, ["code_target"]) - 0.5) <= 0.02
 
 
+# Draws in which levels differ by a hair more than rows do, as in half of all; in the others nothing is encoded.
+@pytest.mark.parametrize("seed", [5, 7])
+def test_noise_stays_noise_when_its_levels_are_really_encoded(
+    lab: Lab, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the test that finds noise to be noise and makes one value of it: what is left is the cross-fitting."""
+    from refinery.tools.features import _encoders_target
+
+    noise = _noise(seed=seed)
+    monkeypatch.setattr(_encoders_target, "CHANCE", 2.0)
+    pipeline = lab.start(noise, overrides={"code": "categorical"})
+    lab.call("encode_categorical_features", pipeline=pipeline, strategy="target")
+    lab.call("scale_numeric_features", pipeline=pipeline)
+    ready = lab.features(pipeline)
+    train = ready[ready["split"] == "train"]
+    assert train["code_target"].nunique() > 20, "as many values as levels have counts and sums"
+    for model in (LogisticRegression(), HistGradientBoostingClassifier(max_iter=5, max_leaf_nodes=4, random_state=0)):
+        model.fit(train[["code_target"]], train["y"])
+        assert abs(_auc(ready, "train", model, ["code_target"]) - 0.5) <= 0.02
+        assert abs(_auc(ready, "test", model, ["code_target"]) - 0.5) <= 0.02
+    found_out = load_pipeline(Path(lab.context.workspace.folder("exports", "default")) / pipeline)
+    naive = found_out.transform(noise)["code_target"][(ready["split"] == "train").to_numpy()]
+    assert roc_auc_score(train["y"], naive) > 0.6, "the values for other rows, given to training rows, would leak"
+
+
 def test_the_same_noise_encoded_with_the_own_label_would_be_found_out(noise: pd.DataFrame) -> None:
     """That the test above can fail: means over all training rows look like knowledge."""
     naive = noise.groupby("code")["y"].transform("mean")

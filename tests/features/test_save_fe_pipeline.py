@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,61 +308,78 @@ def test_a_link_that_leads_nowhere_stops_no_save(lab: Lab) -> None:
     assert lab.call("apply_fe_pipeline", pipeline=pipeline, dataset=dataset, output="out.parquet").rows == 10
 
 
+# Saves in a process of its own, which kills itself right before or right after the call of a function.
 SAVE = """
-import sys, importlib
+import functools, importlib, os, signal, sys
 from pathlib import Path
 from refinery.tools.context import Caller
 from refinery.tools.runtime import Runtime, RuntimeConfig
 from refinery.tools.features.save_fe_pipeline import save_fe_pipeline
-config = RuntimeConfig(workspace=Path(sys.argv[1]), roots=(Path(sys.argv[2]),))
-context = Runtime(config).context(Caller())
-print("ready", flush=True)
-sys.stdin.readline()
-save_fe_pipeline(sys.argv[3], overwrite=True, context=context)
-print("done", flush=True)
+workspace, folder, pipeline, module, owner, name, part, when = sys.argv[1:]
+owner = functools.reduce(getattr, filter(None, owner.split(".")), importlib.import_module(module))
+function = getattr(owner, name)
+
+def killing(*arguments, **named):
+    if not any(part in str(argument) for argument in arguments):
+        return function(*arguments, **named)
+    if when == "after":
+        function(*arguments, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, name, killing)
+context = Runtime(RuntimeConfig(workspace=Path(workspace), roots=(Path(folder),))).context(Caller())
+save_fe_pipeline(pipeline, overwrite=True, context=context)
 """
+SAVING = "refinery.tools.features._saving"
+# Where to kill: module, owner and name of a function, what is in one of its arguments, before or after; and whether
+# the new version counts then.
+KILLS = {
+    "before the data": (SAVING, "", "_write_features", "fe_ready.parquet", "before", False),
+    "amid the data": ("pyarrow.parquet", "ParquetWriter", "close", "", "before", False),
+    "after the data": (SAVING, "", "_write_features", "fe_ready.parquet", "after", False),
+    "after the pipeline": (SAVING, "_skops", "dump", "pipeline.skops", "after", False),
+    "before the manifest": (SAVING, "Path", "write_text", "manifest.json", "before", False),
+    "after the manifest": (SAVING, "Path", "write_text", "manifest.json", "after", False),
+    "before the folder has its name": (SAVING, "Path", "rename", "shop", "before", False),
+    "after the folder has its name": (SAVING, "Path", "rename", "shop", "after", False),
+    "after the link is made": (SAVING, "Path", "symlink_to", "shop.link", "after", False),
+    "before the link takes its place": (SAVING, "Path", "replace", "shop.link", "before", False),
+    "after the link took its place": (SAVING, "Path", "replace", "shop.link", "after", True),
+    "before the old version is removed": (SAVING, "shutil", "rmtree", "/.shop@", "before", True),
+}
 
 
-def test_killed_in_the_middle_of_saving_the_old_version_or_the_new_one_is_there(lab: Lab) -> None:
-    """Killed at many moments of a save that takes about a second; what is there is always one version, whole."""
-    frame = mixed(rows=3_000)
-    pipeline = lab.auto(frame)
-    strategies, hashes = ("mean", "median"), set()
-    for strategy in strategies:
-        lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments={"strategy": strategy})
-        hashes.add(lab.call("save_fe_pipeline", pipeline=pipeline, name=strategy).feature_hash)
-    saved = lab.call("save_fe_pipeline", pipeline=pipeline)
-    folder, seen = Path(saved.data_path).parent, [saved.feature_hash]
-    for attempt in range(8):
-        arguments = {"strategy": strategies[attempt % 2]}
-        lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments=arguments)
-        _kill_while_saving(lab, pipeline, seconds=0.04 * attempt)
-        assert len(pd.read_parquet(folder / "fe_ready.parquet")) == 3_000
-        load_pipeline(folder).transform(frame.iloc[:5])
-        seen.append(json.loads((folder / "manifest.json").read_text())["feature_hash"])
-    assert set(seen) <= hashes
-    lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True)
-    left = [path.name for path in folder.parent.iterdir() if path.name.startswith(f".{pipeline}")]
+def _kill_while_saving(lab: Lab, pipeline: str, where: Sequence[str]) -> None:
+    command = [sys.executable, "-c", SAVE, str(lab.context.workspace.root), str(lab.folder), pipeline, *where]
+    ended = subprocess.run(command, check=False)
+    assert ended.returncode == -signal.SIGKILL, "the save was to be killed, and was not"
+
+
+def _whole(folder: Path) -> str:
+    """The hash of what is saved, once every file is the one that its manifest tells of."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for name, told in manifest["files"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == told["sha256"]
+    load_pipeline(folder).transform(mixed(rows=5))
+    return str(manifest["feature_hash"])
+
+
+@pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
+def test_killed_in_the_middle_of_saving_the_old_version_or_the_new_one_is_there(
+    lab: Lab, where: tuple[str, str, str, str, str, bool]
+) -> None:
+    pipeline = lab.start(mixed(rows=200)[["amount", "pieces", "y"]], pipeline="shop")
+    lab.call("scale_numeric_features", pipeline=pipeline)
+    old = lab.call("save_fe_pipeline", pipeline=pipeline)
+    lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments={"method": "robust"})
+    new = lab.call("save_fe_pipeline", pipeline=pipeline, name="reference").feature_hash
+    *where, counts = where
+    _kill_while_saving(lab, pipeline, where)
+    folder = Path(old.data_path).parent
+    assert _whole(folder) == (new if counts else old.feature_hash)
+    for method in ("robust", "minmax"):
+        lab.call("edit_pipeline", pipeline=pipeline, step=1, arguments={"method": method})
+        saved = lab.call("save_fe_pipeline", pipeline=pipeline, overwrite=True)
+        assert _whole(folder) == saved.feature_hash
+    left = [path.name for path in folder.parent.iterdir() if path.name.startswith(f".{pipeline}@")]
     assert len(left) == 1, "old versions are removed"
-
-
-def _kill_while_saving(lab: Lab, pipeline: str, *, seconds: float) -> None:
-    command = [sys.executable, "-c", SAVE, str(lab.context.workspace.root), str(lab.folder), pipeline]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        _wait_for_writing(lab.context.workspace.folder("exports", "default"), process)
-        time.sleep(seconds)
-        os.kill(process.pid, signal.SIGKILL)
-
-
-def _wait_for_writing(folder: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until the save has begun to write, or is over."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and process.poll() is None:
-        if any(path.name.startswith(".unfinished") for path in folder.iterdir()):
-            return
-        time.sleep(0.005)
