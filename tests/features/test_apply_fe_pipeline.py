@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from feature_tables import mixed
-from refinery.tools.errors import BadRequest, NotAllowed
+from refinery.tools.errors import BadRequest, DataUnreadable, NotAllowed
 from refinery.tools.features import load_pipeline
 
 if TYPE_CHECKING:
@@ -175,6 +175,53 @@ def test_neither_the_saved_files_nor_the_table_of_the_pipeline_are_replaced(lab:
         with pytest.raises(NotAllowed):
             lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=output, overwrite=True)
     assert "y" in pd.read_parquet(saved.data_path).columns
+
+
+def test_folders_that_merely_look_like_saved_pipelines_are_written_to(lab: Lab, saved: Any) -> None:
+    dataset = lab.table(mixed(rows=20, seed=9), "new")
+    for folder in ("site", "me@home"):
+        (lab.folder / folder).mkdir()
+        (lab.folder / folder / "manifest.json").write_text('{"name": "a web page"}')
+        output = f"{folder}/out.parquet"
+        assert lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=output).rows == 20
+
+
+def test_versions_that_lie_behind_a_name_are_neither_names_nor_written_to(lab: Lab, saved: Any) -> None:
+    dataset = lab.table(mixed(rows=20, seed=9), "new")
+    version = Path(saved.data_path).parent.resolve().name
+    with pytest.raises(BadRequest) as caught:
+        lab.call("apply_fe_pipeline", pipeline=version, dataset=dataset, output="out.parquet")
+    assert "Known saved pipelines: shop" in str(caught.value)
+    with pytest.raises(NotAllowed, match="lies in the folder of a saved pipeline"):
+        lab.call("apply_fe_pipeline", pipeline="shop", dataset=dataset, output=f"{version}/out.parquet")
+
+
+def test_a_version_that_is_replaced_while_it_is_read_is_read_anew(
+    lab: Lab, saved: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refinery.tools.features._saved import SavedPipeline
+
+    lab.call("edit_pipeline", pipeline="shop", step=5, arguments={"method": "minmax"})
+    read, saves = SavedPipeline.read, []
+
+    def read_then_save(folder: Path) -> SavedPipeline:
+        found = read(folder)
+        if not saves:
+            saves.append(found)
+            saves.append(lab.call("save_fe_pipeline", pipeline="shop", overwrite=True))
+        return found
+
+    monkeypatch.setattr(SavedPipeline, "read", read_then_save)
+    result = _apply(lab, mixed(rows=20, seed=9))
+    assert result.feature_hash == saves[1].feature_hash != saved.feature_hash
+
+
+def test_a_manifest_edited_by_hand_is_refused(lab: Lab, saved: Any) -> None:
+    path = Path(saved.manifest_path)
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(DataUnreadable, match="was changed after it was written"):
+        _apply(lab, mixed(rows=20, seed=9))
+    assert not (lab.folder / "out.parquet").exists()
 
 
 ROWS = 400

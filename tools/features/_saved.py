@@ -81,12 +81,33 @@ class SavedPipeline:
         return path.is_file() and path.stat().st_size == known["bytes"] and file_digest(path) == known["sha256"]
 
 
+def load_current(link: Path) -> tuple[SavedPipeline, Pipeline]:
+    """Read and load the version that counts, all of one version; the next one if a save has just put it there.
+
+    Raises:
+        DataUnreadable: it is missing, damaged or changed by hand.
+        NotAllowed: it holds unknown types.
+    """
+    folder = link.resolve()
+    try:
+        return _loaded(folder)
+    except DataUnreadable:
+        if link.resolve() == folder:
+            raise
+    return _loaded(link.resolve())
+
+
+def _loaded(folder: Path) -> tuple[SavedPipeline, Pipeline]:
+    saved = SavedPipeline.read(folder)
+    return saved, saved.load()
+
+
 def load_pipeline(path: str | Path) -> Pipeline:
     """Load a saved pipeline; told at `refinery.tools.features.load_pipeline`."""
     folder = Path(path)
     if folder.suffix == ".skops":
         folder = folder.parent
-    return SavedPipeline.read(folder).load()
+    return load_current(folder)[1]
 
 
 def checksum(manifest: dict[str, Any]) -> str:

@@ -57,12 +57,11 @@ def apply_fe_pipeline(
     if not output.endswith(".parquet"):
         raise BadRequest(f"output {output!r} must end in .parquet, the format that is written")
     from ._applying import apply
-    from ._saved import SavedPipeline
+    from ._saved import load_current
 
-    # The version that counts now, even if another is saved meanwhile.
-    found = SavedPipeline.read(saved.resolve())
+    found, fitted = load_current(saved)
     path = _writable(context, output, overwrite, [dataset.name, found.manifest["dataset"]["name"]])
-    rows, findings = apply(found, found.load(), dataset, path, context)
+    rows, findings = apply(found, fitted, dataset, path, context)
     findings += _stale(context, found.manifest)
     return AppliedPipeline(
         dataset=dataset.name,
@@ -87,7 +86,9 @@ def _writable(context: Context, output: str, overwrite: bool, sources: list[str]
             continue  # what is gone can't be overwritten
         there.append(name)
     path = context.opener.writable(output, overwrite=overwrite, sources=there)
-    if (path.parent / "manifest.json").exists() or "@" in path.parent.name:
+    exports = context.workspace.folder("exports", context.caller.tenant).resolve()
+    # A saved pipeline is a link to a folder whose name begins with a dot.
+    if path.is_relative_to(exports) and path.parent.relative_to(exports).name.startswith("."):
         raise NotAllowed(f"{output!r} lies in the folder of a saved pipeline, which nothing else is written to")
     return path
 
@@ -113,7 +114,7 @@ def find_saved(context: Context, pipeline: str) -> Path:
         BadRequest: there is none of that name; the message says what to do.
     """
     folder = context.workspace.folder("exports", context.caller.tenant)
-    names = sorted(path.parent.name for path in folder.glob("*/manifest.json"))
+    names = sorted(path.parent.name for path in folder.glob("[!.]*/manifest.json"))
     if pipeline in names:
         return folder / pipeline
     pipelines = Pipelines.of(context)
