@@ -144,6 +144,33 @@ def test_changing_the_test_rows_changes_nothing_that_was_fitted(lab: Lab) -> Non
     assert _arrays(load_pipeline(second.pipeline_path)) == _arrays(load_pipeline(first.pipeline_path))
 
 
+@pytest.mark.parametrize(
+    ("known", "later"),
+    [(["a", "b"], "c"), ([0, 1], 7), (list(range(20)), 20), (["a", "b", "d"], "c"), ([0.5, 1.5], 9.5)],
+    ids=str,
+)
+def test_a_class_that_only_test_rows_have_changes_nothing_that_is_fitted(
+    lab: Lab, known: list[Any], later: Any
+) -> None:
+    frame = mixed(rows=1_000).drop(columns=["bought_at"])
+    frame["at"] = pd.date_range("2025-01-01", periods=1_000, freq="h")
+    frame["y"] = np.array(known, dtype=object)[np.random.default_rng(0).integers(0, len(known), 1_000)]
+    frame["y"] = frame["y"].infer_objects()
+    other = frame.copy()
+    other.loc[900:, "y"] = later
+    saved = {}
+    for name, table in (("one", frame), ("other", other)):
+        split = {"method": "time", "column": "at"}
+        pipeline = lab.start(table, pipeline=name, name=name, split=split, overrides={"at": "ignore"})
+        lab.call("encode_categorical_features", pipeline=pipeline, strategy="target", columns=["shop", "city"])
+        lab.call("vectorise_text_features", pipeline=pipeline)
+        saved[name] = lab.call("save_fe_pipeline", pipeline=pipeline)
+    one, other_one = (load_pipeline(saved[name].pipeline_path) for name in ("one", "other"))
+    assert _arrays(other_one) == _arrays(one)
+    assert lab.built("other").training.task == lab.built("one").training.task
+    assert pd.read_parquet(saved["other"].data_path)["y"].tolist() == other["y"].tolist()
+
+
 def test_shuffling_the_rows_changes_neither_split_nor_hash_nor_what_is_fitted(lab: Lab) -> None:
     frame = mixed(rows=1_000)
     first = lab.call("save_fe_pipeline", pipeline=lab.auto(frame, pipeline="first"))

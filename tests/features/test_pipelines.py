@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from feature_tables import mixed
@@ -35,6 +36,20 @@ def test_the_same_step_twice_changes_nothing_and_says_so(lab: Lab) -> None:
     assert _document(lab, pipeline) == before
 
 
+def test_the_same_step_after_others_says_how_it_is_done_for_what_they_made(lab: Lab) -> None:
+    pipeline = lab.start(mixed())
+    lab.call("impute_missing_values", pipeline=pipeline, strategy="median")
+    lab.call("scale_numeric_features", pipeline=pipeline)
+    assert "columns=" not in " ".join(lab.call("scale_numeric_features", pipeline=pipeline).next_steps())
+    lab.call("generate_interactions", pipeline=pipeline, columns=["amount", "pieces"])
+    again = lab.call("scale_numeric_features", pipeline=pipeline)
+    (product,) = lab.call("generate_interactions", pipeline=pipeline, columns=["amount", "pieces"]).made
+    assert not again.changed
+    assert again.next_steps()[0].startswith("scale_numeric_features(columns=[…]) does it again")
+    assert product.column in again.next_steps()[0]
+    assert lab.call("scale_numeric_features", pipeline=pipeline, columns=[product.column]).changed
+
+
 def test_a_whole_conversation_replayed_changes_nothing(lab: Lab) -> None:
     frame = mixed()
     pipeline = lab.auto(frame)
@@ -54,6 +69,21 @@ def test_show_names_every_step_and_where_each_column_comes_from(lab: Lab) -> Non
     assert by_name["shop_target"] == ["shop"]
     assert shown.target == "y"
     assert shown.train_rows == 480
+
+
+def test_show_tells_what_each_step_learned_and_warned_of_within_bounds(lab: Lab) -> None:
+    frame = mixed().assign(**{f"n{number}": np.arange(600.0) for number in range(30)}, flat=[1.0, *[2.0] * 599])
+    pipeline = lab.start(frame, overrides={"flat": "numeric"})
+    imputed = lab.call("impute_missing_values", pipeline=pipeline, strategy="median")
+    scaled = lab.call("scale_numeric_features", pipeline=pipeline, method="robust")
+    shown = lab.call("show_pipeline", pipeline=pipeline)
+    assert [step.learned for step in shown.steps] == [imputed.learned, scaled.learned]
+    assert [step.warnings for step in shown.steps] == [imputed.findings, scaled.findings]
+    told = "\n".join(line for step in shown.steps for line in step.lines())
+    assert str(imputed.learned["amount"]["fill"]) in told
+    assert scaled.findings[0].message[:60] in told
+    assert "; and 30 more" in told
+    assert max(map(len, told.splitlines())) < 500
 
 
 def test_show_without_a_name_lists_them(lab: Lab) -> None:
@@ -123,6 +153,7 @@ def test_an_edit_that_later_steps_cannot_bear_changes_nothing(lab: Lab) -> None:
         ({"step": 1, "remove": True, "arguments": {}}, "either remove=true or the arguments"),
         ({"step": 1, "arguments": {"stratgy": "mean"}}, "did you mean 'strategy'"),
         ({"step": 1, "arguments": {"strategy": "men"}}, "did you mean 'mean'"),
+        ({"step": 1, "arguments": {"pipeline": "other"}}, "a step stays in its pipeline"),
         ({"step": 0, "remove": True}, "can't be removed"),
         ({"step": 0, "arguments": {"dataset": "x"}}, "no argument 'dataset' of step 0"),
     ],

@@ -53,9 +53,11 @@ class StepResult(PipelineResult):
         return lines
 
     def next_steps(self) -> list[str]:
-        return [self.open_end] if self.open_end else []
+        again = f"{self.action}(columns=[…]) does it again, for columns that later steps made: {_listed(self.later)}"
+        return [*([again] if self.later else []), *([self.open_end] if self.open_end else [])]
 
     open_end: str = Field("", exclude=True)
+    later: list[str] = Field(default_factory=list, exclude=True)
     kept: list[str] = Field(default_factory=list, exclude=True)
 
 
@@ -79,7 +81,20 @@ def step_result(pipeline: Pipeline, number: int, *, changed: bool = True) -> Ste
         preview=told.preview,
         kept=[item.column for item in told.features],
         open_end=open_end(pipeline),
+        later=[] if changed else _made_later(pipeline, number),
     )
+
+
+def _made_later(pipeline: Pipeline, number: int) -> list[str]:
+    """Return the columns that are there, and were made after a step that can be told its columns."""
+    if "columns" not in pipeline.steps[number - 1].arguments:
+        return []
+    there = {item.column for item in pipeline.features}
+    return [item.column for step in pipeline.steps[number:] for item in step.told.made if item.column in there]
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
 def scanned(told: Told) -> Scanned:
@@ -100,8 +115,7 @@ def open_end(pipeline: Pipeline) -> str:
     for kind, action in _WAYS.items():
         names = [item.column for item in pipeline.features if item.kind == kind]
         if names:
-            shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-            return f"{action}(pipeline={pipeline.name!r}), for what is not yet numbers: {shown}"
+            return f"{action}(pipeline={pipeline.name!r}), for what is not yet numbers: {_listed(names)}"
     done = {step.action for step in pipeline.steps}
     may = [action for action in ("scale_numeric_features", "select_features") if action not in done]
     first = f"{' and '.join(may)} if the model needs them, then " if may and pipeline.steps else ""

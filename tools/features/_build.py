@@ -293,6 +293,8 @@ def checked_arguments(action: str, arguments: Mapping[str, Any]) -> dict[str, An
     if action not in STEPS:
         raise unknown("step", action, STEPS)
     function = getattr(importlib.import_module(f".{action}", __package__), action)
+    if "pipeline" in arguments:
+        raise BadRequest(f"a step stays in its pipeline; call {action}(pipeline={arguments['pipeline']!r}) for another")
     valid = action_of(function).validate({**arguments, "pipeline": "-"})
     return {name: value for name, value in valid.items() if name != "pipeline"}
 

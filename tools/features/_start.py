@@ -194,15 +194,18 @@ def _of_copies(roles: Roles, found: Survey) -> list[Finding]:
 
 
 def _of_classes(found: Survey) -> list[Finding]:
-    if found.target is None or not found.target.classes:
+    target = found.target
+    if target is None or not target.classes:
         return []
-    codes, classes = found.target.y.astype(np.int64), found.target.classes
-    sides = [np.bincount(codes[rows], minlength=len(classes)) for rows in (~found.test, found.test)]
+    tested = np.isin(np.arange(len(target.classes)), target.y[found.test])
+    absent = {
+        "training": target.others,
+        "test": [label for label, there in zip(target.classes, tested, strict=True) if not there],
+    }
     warnings = []
-    for side, counts in zip(("training", "test"), sides, strict=True):
-        absent = [classes[place] for place in np.flatnonzero(counts == 0)]
-        if absent:
-            told = ", ".join(map(repr, absent[:5])) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+    for side, labels in absent.items():
+        if labels:
+            told = ", ".join(map(repr, labels[:5])) + (f" and {len(labels) - 5} more" if len(labels) > 5 else "")
             message = f"no {side} row is of class {told}"
-            warnings.append(warn(message, [], f"classes_without_{side}_rows", len(absent), "medium"))
+            warnings.append(warn(message, [], f"classes_without_{side}_rows", len(labels), "medium"))
     return warnings

@@ -48,7 +48,7 @@ class Survey:
     Attributes:
         keys: one for each row, all different.
         test: whether a row is for testing.
-        target: the target of every row; None without one.
+        target: the target of every row, its task and classes judged by the training rows; None without one.
         digest: of all rows, whatever their order.
         copies: share of rows that equal an earlier one.
         told: the split in words.
@@ -138,13 +138,15 @@ def survey(
         raise BadRequest(f"{dataset.name!r} has {what}, and at least two are needed, one to train and one to test")
     rows = np.concatenate(parts)
     whole = {name: pa.chunked_array(chunks) for name, chunks in kept.items()}
-    known = read_target(target, whole[target], task) if target else None
+    # The split needs the classes of all rows; what is learned only those of the training rows.
+    drawn = read_target(target, whole[target], task) if target else None
     copies = repeated_share(rows)
     # A copy on the other side would tell its twin's target.
     keys = np.concatenate(named) if named else rows if copies <= MOST_COPIES else numbered(rows)
-    test = _latest(dataset, split, whole[moment]) if moment else _drawn(dataset, keys, known, split)
-    _check_sides(dataset, known, test, split)
-    told = _told(split, test, known, whole.get(moment or ""), keys if split.method == "group" else None, id_column)
+    test = _latest(dataset, split, whole[moment]) if moment else _drawn(dataset, keys, drawn, split)
+    _check_sides(dataset, drawn, test, split)
+    known = read_target(target, whole[target], task, ~test) if target else None
+    told = _told(split, test, drawn, whole.get(moment or ""), keys if split.method == "group" else None, id_column)
     return Survey(numbered(rows), test, known, digest(rows), copies, told)
 
 

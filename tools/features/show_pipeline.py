@@ -8,19 +8,37 @@ from pydantic import Field
 
 from ..catalogue import action
 from ..context import Context
-from ..results import Answer, Model
+from ..results import Answer, Finding, Model, worst_first
 from ._answers import open_end
 from ._declared import ColumnRole, Made, Pipeline, Pipelines, Split
 
+# Of a step so much is told in words; the structured answer has all.
+_LEARNED, _WARNED, _LONGEST = 3, 2, 120
+
 
 class ShownStep(Model):
-    """A step: what was asked, and what it made and dropped."""
+    """A step: what was asked, what it made and dropped, what it learned by column, and what it warned of."""
 
     step: int
     action: str
     arguments: dict[str, Any]
     made: list[str]
     dropped: list[str]
+    learned: dict[str, Any] = Field(default_factory=dict)
+    warnings: list[Finding] = Field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the step in words, with a few of what it learned and warned of."""
+        asked = ", ".join(f"{key}={value!r}" for key, value in self.arguments.items() if value is not None)
+        lines = [f"{self.step}. {self.action}({asked}): {len(self.made):,} made, {len(self.dropped):,} dropped"]
+        if self.learned:
+            told = "; ".join(f"{name}: {_brief_of(what)}" for name, what in list(self.learned.items())[:_LEARNED])
+            more = len(self.learned) - _LEARNED
+            lines.append(f"learned: {told}" + (f"; and {more:,} more" if more > 0 else ""))
+        lines += [f"{warning.severity}: {_clipped(warning.message)}" for warning in self.warnings[:_WARNED]]
+        if len(self.warnings) > _WARNED:
+            lines.append(f"and {len(self.warnings) - _WARNED:,} more warnings")
+        return lines
 
 
 class PipelineInBrief(Model):
@@ -68,9 +86,7 @@ class PipelineShown(Answer):
             + (f", saved at {item.saved}" if item.saved else "")
             for item in self.pipelines[:20]
         ]
-        for step in self.steps:
-            asked = ", ".join(f"{key}={value!r}" for key, value in step.arguments.items() if value is not None)
-            lines.append(f"{step.step}. {step.action}({asked}): {len(step.made):,} made, {len(step.dropped):,} dropped")
+        lines += [line for step in self.steps for line in step.lines()]
         lines += [
             f"{item.column} ({item.kind}) from {', '.join(item.sources)}"
             for item in self.features[:30]
@@ -124,6 +140,8 @@ def shown(pipeline: Pipeline) -> PipelineShown:
                 arguments={key: value for key, value in step.arguments.items() if value is not None},
                 made=[item.column for item in step.told.made],
                 dropped=step.told.dropped,
+                learned=step.told.learned,
+                warnings=worst_first(step.told.warnings),
             )
             for number, step in enumerate(pipeline.steps, start=1)
         ],
@@ -132,6 +150,15 @@ def shown(pipeline: Pipeline) -> PipelineShown:
         uri=f"refinery://pipelines/{pipeline.name}",
         next_call=open_end(pipeline),
     )
+
+
+def _brief_of(learned: Any) -> str:
+    pairs = learned.items() if isinstance(learned, dict) else [("", learned)]
+    return _clipped(", ".join(f"{name} {value}".strip() for name, value in pairs))
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _brief(pipeline: Pipeline) -> PipelineInBrief:
