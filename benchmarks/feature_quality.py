@@ -26,6 +26,7 @@ STEPS = (
     "encode_categorical_features",
     "generate_datetime_features",
     "vectorise_text_features",
+    "scale_numeric_features",
 )
 
 
