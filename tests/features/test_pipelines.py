@@ -13,6 +13,7 @@ from feature_tables import mixed
 from refinery.tools.context import Caller
 from refinery.tools.errors import BadRequest, DataUnreadable
 from refinery.tools.features._declared import Pipelines
+from refinery.tools.rendering import render
 from refinery.tools.runtime import Runtime, RuntimeConfig
 
 if TYPE_CHECKING:
@@ -84,6 +85,19 @@ def test_show_tells_what_each_step_learned_and_warned_of_within_bounds(lab: Lab)
     assert scaled.findings[0].message[:60] in told
     assert "; and 30 more" in told
     assert max(map(len, told.splitlines())) < 500
+
+
+def test_cells_in_the_preview_of_a_step_are_masked_on_their_way_out(lab: Lab) -> None:
+    contacts = np.array([f"jane.doe{number}@example.com" for number in range(30)], dtype=object)[np.arange(600) % 30]
+    frame = mixed().assign(contact=np.where(np.arange(600) % 9, contacts, None))
+    pipeline = lab.start(frame, overrides={"contact": "categorical"})
+    result = lab.call("impute_missing_values", pipeline=pipeline, strategy="most_frequent", columns=["contact"])
+    assert any("jane.doe" in str(row["contact"]) for row in result.preview), "there is something to mask"
+    sent = render(result, action="impute_missing_values", uri=None)
+    assert len(sent.bounded["preview"]) == len(result.preview)
+    assert "jane.doe" not in json.dumps([sent.whole, sent.bounded, sent.text])
+    shown = render(lab.call("show_pipeline", pipeline=pipeline), action="show_pipeline", uri=None)
+    assert "jane.doe" not in json.dumps([shown.whole, shown.bounded, shown.text])
 
 
 def test_show_without_a_name_lists_them(lab: Lab) -> None:
