@@ -33,7 +33,7 @@ def repeating(dataset: Dataset, context: Context) -> Dataset:
     A pipeline reads its rows several times and joins what it knows of them by their place. The copy of a source
     without a fingerprint gets one of its rows, whatever their order.
     """
-    if dataset.fingerprint and dataset.format not in _FROM_DATABASES:
+    if dataset.format not in _FROM_DATABASES:
         return dataset
     from ..data.views import parquet_view
 
