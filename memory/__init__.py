@@ -1,1 +1,1 @@
-"""What is remembered: PostgreSQL with pgvector."""
+"""What is remembered: one file an action; `store/` keeps it in PostgreSQL with pgvector."""

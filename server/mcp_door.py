@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -36,16 +32,14 @@ from mcp_types import (
 from .. import VERSION
 from ..tools.errors import RefineryError, unknown
 from .prompts import load_prompts, text
+from .resources import listed_resources, offer_resources, pipelines_of, registry_of
 from .telemetry import McpTelemetry
 from .wiring import House
 
 if TYPE_CHECKING:
     from ..tools.catalogue import Action
     from ..tools.context import Progress
-    from ..tools.data.registry import Registry
     from ..tools.executor import Outcome
-    from ..tools.features._declared import Pipelines
-    from ..tools.workspace import Workspace
 
 # Clients give up on a silent call after a minute or so: something is said at least this often (seconds).
 HEARTBEAT = 5.0
@@ -72,7 +66,7 @@ class RefineryServer(MCPServer[None]):
         )
         for prompt in load_prompts():
             self.add_prompt(prompt)
-        self._offer_resources()
+        offer_resources(self, house)
         self.completion()(self._complete)  # type: ignore[no-untyped-call]
 
     async def _load_after_greeting(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -117,89 +111,7 @@ class RefineryServer(MCPServer[None]):
 
     async def list_resources(self) -> list[Resource]:
         """Return the registered datasets and the feature pipelines of the caller."""
-        datasets = [
-            Resource(
-                uri=f"refinery://datasets/{quote(entry.name, safe='')}",
-                name=entry.name,
-                description=f"{entry.rows:,} rows" if entry.rows is not None else None,
-                mime_type="application/json",
-            )
-            for entry in self._registry.entries()
-        ]
-        pipelines = [
-            Resource(
-                uri=f"refinery://pipelines/{quote(name, safe='')}",
-                name=name,
-                description="a feature pipeline: roles, steps, lineage",
-                mime_type="application/json",
-            )
-            for name in self._pipelines.names()
-        ]
-        return [*datasets, *pipelines]
-
-    @property
-    def _pipelines(self) -> Pipelines:
-        from ..tools.features._declared import Pipelines
-
-        return Pipelines(self.house.executor.runtime.workspace, self.house.caller.tenant)
-
-    @property
-    def _registry(self) -> Registry:
-        return self.house.executor.runtime.opener(self.house.caller.tenant).registry
-
-    def _offer_resources(self) -> None:
-        def workspace() -> tuple[Workspace, str]:
-            return self.house.executor.runtime.workspace, self.house.caller.tenant
-
-        @self.resource(
-            "refinery://results/{id}",
-            name="result",
-            description="the whole of a result, as JSON",
-            mime_type="application/json",
-        )
-        def result(id: str) -> str:  # noqa: A002 - the name in the URI
-            kept, tenant = workspace()
-            document = kept.result(tenant, id)
-            if document is None:
-                raise ResourceNotFoundError(f"no result {id!r}; it may have expired: call the tool again")
-            return json.dumps(document["result"])
-
-        @self.resource(
-            "refinery://results/{id}/chart", name="chart", description="the chart of a result", mime_type="image/png"
-        )
-        def chart(id: str) -> bytes:  # noqa: A002
-            kept, tenant = workspace()
-            image = kept.result_image(tenant, id)
-            if image is None:
-                raise ResourceNotFoundError(f"no chart {id!r}; it may have expired: call the tool again")
-            return image
-
-        @self.resource(
-            "refinery://datasets/{name}",
-            name="dataset",
-            description="what is known of a registered dataset, as JSON",
-            mime_type="application/json",
-        )
-        def dataset(name: str) -> str:
-            entry = self._registry.get(name)
-            if entry is None:
-                raise ResourceNotFoundError(f"no dataset {name!r}; list_datasets shows the names")
-            return json.dumps(asdict(entry))
-
-        @self.resource(
-            "refinery://pipelines/{name}",
-            name="pipeline",
-            description="a feature pipeline with its roles, steps and the lineage of every column, as JSON",
-            mime_type="application/json",
-        )
-        def pipeline(name: str) -> str:
-            from ..tools.features.show_pipeline import shown
-
-            try:
-                found = self._pipelines.get(name)
-            except RefineryError as error:
-                raise ResourceNotFoundError(str(error)) from None
-            return shown(found).model_dump_json(exclude_none=True)
+        return listed_resources(self.house)
 
     async def _complete(
         self,
@@ -208,11 +120,11 @@ class RefineryServer(MCPServer[None]):
         context: CompletionContext | None,
     ) -> Completion:
         """Complete names of datasets, and names of columns where a dataset is given already."""
-        registry = self._registry
+        registry = registry_of(self.house)
         if argument.name in {"dataset", "reference", "current", "name"}:
             names = [entry.name for entry in registry.entries()]
         elif argument.name == "pipeline":
-            names = self._pipelines.names()
+            names = pipelines_of(self.house).names()
         elif argument.name in {"target", "column", "time_column", "x", "y", "color"}:
             given = (context.arguments or {}) if context else {}
             entry = registry.get(given.get("dataset", ""))

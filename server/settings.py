@@ -28,6 +28,14 @@ class DataSettings(_Section):
     max_file_mb: int | None = Field(gt=0)
 
 
+class MemorySettings(_Section):
+    """What is remembered, and which model reads it."""
+
+    enabled: bool
+    model: str = Field(min_length=1)
+    dimensions: int = Field(ge=8, le=4000)
+
+
 class CacheSettings(_Section):
     """How long results are kept."""
 
@@ -82,6 +90,7 @@ class Settings(BaseSettings):
     database_url: SecretStr
     model: str
     data: DataSettings
+    memory: MemorySettings
     cache: CacheSettings
     workers: int | None = Field(ge=1, le=256)
     limits: LimitSettings

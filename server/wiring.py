@@ -17,19 +17,24 @@ from ..tools.errors import BadRequest
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from ..memory.store.memory import Memory
     from ..tools.catalogue import Catalogue
     from ..tools.context import Caller
     from ..tools.executor import Executor
+    from ..tools.runtime import RuntimeConfig
 
 log = logging.getLogger(__name__)
+
+MEMORY = "memory"
 
 
 def catalogue() -> Catalogue:
     """Collect every action of the house; a module that cannot be imported is an error."""
+    from .. import memory
     from ..tools import explore, features, quality
     from ..tools.catalogue import Catalogue
 
-    return Catalogue.from_packages(quality, explore, features)
+    return Catalogue.from_packages(quality, explore, features, memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,28 +65,74 @@ class House:
         """The corridor."""
         from ..tools.executor import Executor, ExecutorLimits
         from ..tools.pool import Pool
-        from ..tools.runtime import Runtime, RuntimeConfig
+        from ..tools.runtime import Runtime
+
+        settings, config = self.settings, self.runtime_config
+        actions = catalogue().only(self.offered)
+        executor = Executor(
+            actions,
+            Runtime(config),
+            Pool(config, self._workers),
+            ExecutorLimits(seconds=settings.limits.seconds, cache=settings.cache.enabled),
+        )
+        if MEMORY in self.offered:
+            from ..memory.store.memory import Memory
+
+            executor.runtime.services[Memory] = self._memory(executor)
+        return executor
+
+    @cached_property
+    def offered(self) -> tuple[str, ...]:
+        """The groups of actions that clients find."""
+        groups = self.groups or tuple(dict.fromkeys(item.group for item in catalogue()))
+        return tuple(group for group in groups if group != MEMORY or self.settings.memory.enabled)
+
+    @property
+    def _workers(self) -> int:
+        return self.settings.workers or os.cpu_count() or 1
+
+    @cached_property
+    def runtime_config(self) -> RuntimeConfig:
+        """What workers need to know of the settings."""
+        from ..tools.runtime import RuntimeConfig
 
         settings = self.settings
-        actions = catalogue()
-        workers = settings.workers or os.cpu_count() or 1
-        config = RuntimeConfig(
+        return RuntimeConfig(
             workspace=_workspace(settings),
             roots=self.roots,
             connections={name: url.get_secret_value() for name, url in settings.data.connections.items()},
             private_addresses=settings.data.private_addresses,
             max_file_mb=settings.data.max_file_mb,
-            memory_mb=settings.limits.memory_mb or _share_of_memory(workers),
+            memory_mb=settings.limits.memory_mb or _share_of_memory(self._workers),
             threads=os.cpu_count() or 1,
             spill_mb=settings.limits.spill_mb,
             mask_personal=settings.privacy.mask_personal,
         )
-        return Executor(
-            actions.only(self.groups) if self.groups else actions,
-            Runtime(config),
-            Pool(config, workers),
-            ExecutorLimits(seconds=settings.limits.seconds, cache=settings.cache.enabled),
+
+    def _memory(self, executor: Executor) -> Memory:
+        from ..memory.store.database import Database
+        from ..memory.store.memory import Memory
+        from ..memory.store.settings import StoreSettings
+        from ..tools.embedding_service import EmbeddingService
+        from ..tools.pool import Pool
+
+        asked = self.settings.memory
+        store = StoreSettings(
+            folder=self.runtime_config.workspace / "postgres" / "data",
+            url=self.settings.database_url.get_secret_value(),
+            model=asked.model,
+            dimensions=asked.dimensions,
         )
+        embedder = EmbeddingService(Pool(self.runtime_config, 1), asked.model, asked.dimensions)
+        return Memory(Database(store), embedder, executor.pool)
+
+    @property
+    def memory(self) -> Memory | None:
+        """The memory, where it is offered."""
+        from ..memory.store.memory import Memory
+
+        found: Memory | None = self.executor.runtime.services.get(Memory)
+        return found
 
     def load(self) -> None:
         """Import all actions now; one that cannot be imported ends the process, rather than being missing."""
@@ -90,6 +141,16 @@ class House:
         except Exception as error:
             log.critical("the actions cannot be loaded", exc_info=error)
             raise SystemExit(70) from error
+        self._begin_to_remember()
+
+    def _begin_to_remember(self) -> None:
+        """Start the memory in the background, and tell it of every call; once."""
+        if self.memory is None or self.executor.observers:
+            return
+        from ..memory.store.history import Observer
+
+        self.memory.start()
+        self.executor.observers.append(Observer(self.memory))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -100,6 +161,8 @@ class House:
         finally:
             sweeping.cancel()
             if "executor" in self.__dict__:
+                if self.memory is not None:
+                    await self.memory.close()
                 await self.executor.close()
 
     async def _sweep_now_and_then(self) -> None:

@@ -32,6 +32,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("REFINERY_", "OTEL_")):
             monkeypatch.delenv(name)
+    # Tests of the memory switch it on: a database and a model for each server of the others would cost minutes.
+    monkeypatch.setenv("REFINERY_MEMORY__ENABLED", "false")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("PYTHONPATH", str(SUPPORT))
 

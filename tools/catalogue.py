@@ -235,7 +235,7 @@ class Catalogue:
 
 def _collect(package: ModuleType) -> Iterator[Action]:
     for module_info in pkgutil.iter_modules(package.__path__):
-        if module_info.name.startswith("_"):
+        if module_info.ispkg or module_info.name.startswith("_"):
             continue
         module = importlib.import_module(f"{package.__name__}.{module_info.name}")
         marked = [f for f in vars(module).values() if hasattr(f, _MARK) and f.__module__ == module.__name__]

@@ -110,7 +110,9 @@ def load_embedder(model: str = MODEL, dimensions: int = DIMENSIONS) -> Embedder:
     require_embedding()
     folder = _published() if model == MODEL else Path(model)
     if not folder.is_dir():
-        raise Unavailable(f"no embedding model {model!r}: name {MODEL!r}, or a folder with a sentence-transformers model")
+        raise Unavailable(
+            f"no embedding model {model!r}: name {MODEL!r}, or a folder with a sentence-transformers model"
+        )
     # Nothing here asks a model hub for anything; this makes sure that nothing does in the libraries either.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with warnings.catch_warnings():

@@ -56,6 +56,14 @@ class Workspace:
         """Return the picture of a kept result, or None."""
         return self._result_file(tenant, key, "png")
 
+    def drop_result(self, tenant: str, key: str) -> bool:
+        """Remove a kept result and its picture; tell whether there was one."""
+        there = self._result_file(tenant, key, "json") is not None
+        for suffix in ("json", "png"):
+            if _RESULT_ID.fullmatch(key):
+                (self.folder("results", tenant) / f"{key}.{suffix}").unlink(missing_ok=True)
+        return there
+
     def _result_file(self, tenant: str, key: str, suffix: str) -> bytes | None:
         if not _RESULT_ID.fullmatch(key):
             return None

@@ -100,7 +100,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     (folder / "orders.csv").write_text(ORDERS)
     workspace = tmp_path_factory.mktemp("workspace") / "w"
     process, address = _start_http(
-        folder, workspace.parent / "http.log", {"REFINERY_WORKSPACE": str(workspace), "PYTHONPATH": ""}
+        folder,
+        workspace.parent / "http.log",
+        {"REFINERY_WORKSPACE": str(workspace), "PYTHONPATH": "", "REFINERY_MEMORY__ENABLED": "true"},
     )
     yield Served(address, folder)
     _stop(process)

@@ -59,13 +59,21 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("save_fe_pipeline", {"pipeline": "p"}),
     ("apply_fe_pipeline", {"pipeline": "p", "dataset": "table", "output": "features.parquet", "overwrite": True}),
     ("delete_dataset", {"name": "table"}),
+    ("remember", {"content": "amount is in euros", "kind": "knowledge", "dataset": "table", "session": "s"}),
+    ("remember", {"content": "prices came by email", "kind": "knowledge", "dataset": "table", "session": "s"}),
+    ("recall", {"query": "which currency?", "kind": "knowledge"}),
+    ("associate_memories", {"source": "FIRST", "target": "SECOND", "relation": "supports"}),
+    ("forget", {"session": "s"}),
 ]
 
 
 async def _answers(client: Client) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+    remembered: list[str] = []
     for name, arguments in CALLS:
+        if name == "associate_memories":
+            arguments = {**arguments, "source": remembered[0], "target": remembered[1]}
         result = await client.call_tool(name, arguments)
         text = result.content[0].text
         assert not result.is_error, f"{name}: {text}"
@@ -77,14 +85,16 @@ async def _answers(client: Client) -> dict[str, Any]:
             whole = json.loads((await client.read_resource(result.structured_content["uri"])).contents[0].text)
             assert whole["dataset"] == result.structured_content["dataset"]
             result.structured_content.pop("uri")
-        for told in ("compared_with", "pipeline_path", "data_path", "manifest_path", "output"):
+        if name == "remember":
+            remembered.append(result.structured_content["id"])
+        for told in ("id", "compared_with", "pipeline_path", "data_path", "manifest_path", "output"):
             result.structured_content.pop(told, None)  # a time, or a place in a workspace of its own
         answers[name] = result.structured_content
     return answers
 
 
 def test_there_is_a_call_for_every_action() -> None:
-    assert sorted(name for name, _ in CALLS) == sorted(item.name for item in catalogue())
+    assert sorted({name for name, _ in CALLS}) == sorted(item.name for item in catalogue())
 
 
 async def test_every_action_answers_alike_over_stdio_and_http(
@@ -92,11 +102,12 @@ async def test_every_action_answers_alike_over_stdio_and_http(
 ) -> None:
     for folder in (served.folder, data_folder):
         (folder / "table.csv").write_text(TABLE)
-    async with stdio() as client:
+    async with stdio(REFINERY_MEMORY__ENABLED="true") as client:
         over_stdio = await _answers(client)
     async with served.client() as client:
         over_http = await _answers(client)
-    for name in over_stdio.keys() - {"load_dataset", "list_datasets", "basic_info", "delete_dataset"}:
+    differing = {"load_dataset", "list_datasets", "basic_info", "delete_dataset", "recall", "associate_memories"}
+    for name in over_stdio.keys() - differing:
         assert over_http[name] == over_stdio[name], name
     assert over_stdio["infer_schema"]["schema"]["city"] == "string"
     assert over_stdio["quality_report"]["scanned"] == {"rows": 200, "of": 200, "method": "all"}

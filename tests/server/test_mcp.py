@@ -25,7 +25,7 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 async def test_a_client_finds_every_action_and_calls_one(stdio: Connect, mode: str) -> None:
     async with stdio(mode=mode) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(tools) == {item.name for item in catalogue()}
+        assert set(tools) == {item.name for item in catalogue() if item.group != "memory"}, "it is switched off here"
         result = await client.call_tool("check_missing_values", {"dataset": "orders.csv"})
     assert not result.is_error
     amount = next(c for c in result.structured_content["columns"] if c["column"] == "amount")

