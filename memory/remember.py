@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -82,10 +83,10 @@ async def remember(
     await memory.ready(context.progress)
     if (content is None) == (document is None):
         raise BadRequest("remember takes either content, a text, or document, the path of a file; give one of the two")
-    labels = {"kind": kind, "importance": importance, "dataset": dataset, "session": session or context.caller.session}
+    labels: dict[str, Any] = {"kind": kind, "importance": importance, "dataset": dataset, "session": session or context.caller.session}
     if document is None:
         assert content is not None
-        note = Note(content, **labels)  # type: ignore[arg-type]
+        note = Note(content, **labels)
     else:
         note = await _read(memory, document, context, labels)
     kept = await keep(memory, context.caller.tenant, note)
@@ -99,7 +100,7 @@ async def remember(
     )
 
 
-async def _read(memory: Memory, document: str, context: Context, labels: dict[str, object]) -> Note:
+async def _read(memory: Memory, document: str, context: Context, labels: Mapping[str, Any]) -> Note:
     """Read a document in a worker; a later reading of the same file supersedes the earlier."""
     from .store.documents import read_document
 
@@ -111,5 +112,5 @@ async def _read(memory: Memory, document: str, context: Context, labels: dict[st
         document=str(path),
         topic=f"document {path}"[:400],
         passages=[Passage(*passage) for passage in read["passages"]],
-        **labels,  # type: ignore[arg-type]
+        **labels,
     )

@@ -1,4 +1,4 @@
-"""The command line: `refinery serve`, `run`, `actions`, `doctor`."""
+"""The command line: `refinery serve`, `run`, `actions`, `doctor`, `memory`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from .. import VERSION
 from ..tools.errors import RefineryError
+from .memory_cli import app as memory_app
 from .settings import Settings, load_settings
 from .telemetry import start_logging, start_telemetry
 
@@ -23,6 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(memory_app, name="memory")
 
 Config = Annotated[Path | None, typer.Option(help="settings file; default: the one REFINERY_CONFIG names")]
 Agents = Annotated[str, typer.Option(help="offer the tools of these agents alone, such as quality,explore")]

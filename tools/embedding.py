@@ -93,7 +93,7 @@ class Embedder:
 
 def _length(passage: Any) -> int:
     """Return the word pieces of a passage without those that mark its begin and end."""
-    return len(passage.ids) - sum(passage.special_tokens_mask)
+    return int(len(passage.ids) - sum(passage.special_tokens_mask))
 
 
 @cache

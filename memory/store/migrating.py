@@ -21,8 +21,13 @@ _FOLDER = Path(__file__).parent / "migrations"
 Connection = AsyncConnection[Any]
 
 
-async def migrate(admin: Connection, settings: StoreSettings) -> None:
+async def migrate(admin: Connection, settings: StoreSettings, *, any_model: bool = False) -> None:
     """Apply what is missing, as a role that may change the schema; the connection must commit by itself.
+
+    Args:
+        admin: the connection.
+        settings: which model makes the vectors.
+        any_model: whether those that are there may be of another.
 
     Raises:
         Unavailable: pgvector is missing or too old, or the database is of a newer Refinery or for another model.
@@ -41,7 +46,8 @@ async def migrate(admin: Connection, settings: StoreSettings) -> None:
         for version in sorted(known.keys() - done):
             await _apply(admin, version, known[version], settings)
         await _wall_off(admin)
-        await _require_model(admin, settings)
+        if not any_model:
+            await _require_model(admin, settings)
     finally:
         await admin.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
 

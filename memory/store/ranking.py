@@ -83,7 +83,7 @@ def _best_passages(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
 
 def _own(candidate: Candidate) -> float:
     context = candidate.meaning if candidate.context is None else candidate.context
-    return (candidate.meaning + CONTEXT * context) / (1 + CONTEXT) + WORDS * candidate.words**POWER
+    return float((candidate.meaning + CONTEXT * context) / (1 + CONTEXT) + WORDS * candidate.words**POWER)
 
 
 def _around(best: dict[str, Candidate], own: dict[str, float]) -> dict[str, float]:

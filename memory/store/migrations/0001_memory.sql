@@ -4,9 +4,11 @@
 CREATE TABLE store (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     model text NOT NULL,
-    dimensions integer NOT NULL
+    dimensions integer NOT NULL,
+    next_model text,
+    next_dimensions integer
 );
-COMMENT ON TABLE store IS 'the model that made the vectors here; there is one row';
+COMMENT ON TABLE store IS 'the model that made the vectors here, and the next one while they are made anew; there is one row';
 
 CREATE TABLE tenants (
     tenant text PRIMARY KEY,
