@@ -38,7 +38,7 @@ def make_texts(count: int, seed: int) -> list[str]:
         digest = hashlib.sha256(str(number).encode()).digest()
         word = "".join(consonants[a % 14] + vowels[b % 5] for a, b in zip(digest[:3], digest[3:6], strict=True))
         words.append(f"{word}{number}" if number > 500 else word)
-    weights = 1 / np.arange(1, _WORDS + 1)
+    weights = 1 / (np.arange(1, _WORDS + 1) + 15)  # the commonest words of all are stop words, which nobody keeps
     weights /= weights.sum()
     return [" ".join(dice.choice(words, size=dice.integers(12, 40), p=weights)) for _ in range(count)]
 
@@ -65,6 +65,7 @@ async def fill(memory: Any, texts: list[str], vectors: np.ndarray, tenants: list
                 if await running.one("add_memory", **row) is None:
                     continue
                 vector = HalfVector(vectors[index])
+                await running.all("count_in")
                 await running.all(
                     "add_passages", memory=row["id"], ordinals=[0], starts=[0], stops=[len(note.content)], places=[None],
                     embeddings=[vector], contexts=[vector], words=[words_of(note.content)],

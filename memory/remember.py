@@ -83,7 +83,12 @@ async def remember(
     await memory.ready(context.progress)
     if (content is None) == (document is None):
         raise BadRequest("remember takes either content, a text, or document, the path of a file; give one of the two")
-    labels: dict[str, Any] = {"kind": kind, "importance": importance, "dataset": dataset, "session": session or context.caller.session}
+    labels: dict[str, Any] = {
+        "kind": kind,
+        "importance": importance,
+        "dataset": dataset,
+        "session": session or context.caller.session,
+    }
     if document is None:
         assert content is not None
         note = Note(content, **labels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ...tools.errors import BadRequest
 from .database import Transaction
 from .memory import Memory
+from .writing import retire
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ async def forget_session(memory: Memory, tenant: str, session: str) -> Erased:
     async with memory.transaction(tenant) as running:
         ids = [row["id"] for row in await running.all("ids_of_session", session=session)]
         results = [row["result"] for row in await running.all("results_of_session", session=session)]
-        erased = await _erase(running, ids)
         known = await running.all("forget_session", session=session)
+        erased = await _erase(running, ids)
     for erase in memory.erasers:
         await erase(tenant, session)
     if not (ids or results or known):
@@ -60,6 +61,8 @@ async def _erase(running: Transaction, ids: list[str]) -> Erased:
     if not ids:
         return Erased(0)
     results = await running.all("results_of_memories", ids=ids)
+    await running.all("hold_memories", ids=ids)
     await running.all("forget_context", ids=ids)
+    await retire(running, ids)
     gone = await running.all("forget_memories", ids=ids)
     return Erased(len(gone), tuple(row["source"] for row in results))

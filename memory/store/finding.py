@@ -16,9 +16,9 @@ from .ranking import Candidate, Ranked, rank
 from .writing import Kind
 
 # Passages that are looked at more closely, by meaning and by words each.
-CANDIDATES = 400
+CANDIDATES = 200
 # Up to so many passages are compared one by one; beyond, the index is asked, where the tenant has a tenth of it.
-_COMPARED = 12_000
+_COMPARED = 8_000
 _INDEX_FROM = 0.1
 # Postings read for one question; common words are left out beyond.
 _POSTINGS = 30_000
@@ -82,12 +82,13 @@ async def search(
 ) -> list[Candidate]:
     """Return the candidates by words and by meaning; `exact` compares every vector, however many there are."""
     values: dict[str, Any] = {"vector": vector, "limit": CANDIDATES, **asdict(where)}
-    found = await running.all("nearest_in_words", words=words_of(text), postings=_POSTINGS, **values)
+    anywhere = where == Filter()
+    found = await running.all("nearest_in_words", words=words_of(text), postings=_POSTINGS, anywhere=anywhere, **values)
     if exact or not await _by_index(running, where):
         found += await running.all("nearest_exactly", **values)
     else:
         await running.all("search_widely")
-        found += await running.all("nearest_by_index", **values)
+        found += await running.all("nearest_by_index", anywhere=anywhere, **values)
     # What was found by words comes first: found again by meaning, it says nothing new.
     return [Candidate(**row) for row in {row["passage"]: row for row in reversed(found)}.values()]
 

@@ -56,14 +56,19 @@ VALUES (%(tenant)s, %(id)s, %(kind)s, %(content)s, %(content_hash)s, %(importanc
 ON CONFLICT DO NOTHING
 RETURNING id;
 
+-- name: count_in
+-- Make sure that the tenant is counted, and keep others from its counts until the transaction ends.
+INSERT INTO tenants (tenant) VALUES (%(tenant)s)
+ON CONFLICT (tenant) DO UPDATE SET passages = tenants.passages;
+
 -- name: add_passages
--- Add the passages of a memory with their words, and count both.
+-- Add the passages of a memory with their words, and count both; `count_in` comes before.
 WITH given AS (
     SELECT * FROM unnest(%(ordinals)s::integer[], %(starts)s::integer[], %(stops)s::integer[], %(places)s::text[],
         %(embeddings)s::halfvec[], %(contexts)s::halfvec[], %(words)s::text[])
         AS given (ordinal, start, stop, place, embedding, context, words)
 ), told AS (
-    SELECT ordinal, term, frequency FROM given, terms(words)
+    SELECT ordinal, term, frequency FROM given, words_in(words)
 ), lengths AS (
     SELECT ordinal, sum(frequency)::integer AS length FROM told GROUP BY ordinal
 ), added AS (
@@ -74,35 +79,36 @@ WITH given AS (
 ), posted AS (
     INSERT INTO postings (tenant, term, passage, frequency, length)
     SELECT %(tenant)s, term, passage, frequency, length FROM told JOIN added USING (ordinal)
+), counted AS (
+    INSERT INTO terms (tenant, term, passages) SELECT %(tenant)s, term, count(*) FROM told GROUP BY term
+    ON CONFLICT (tenant, term) DO UPDATE SET passages = terms.passages + excluded.passages
 )
-INSERT INTO tenants (tenant, passages, terms)
-SELECT %(tenant)s, count(*), coalesce(sum(length), 0) FROM added
-ON CONFLICT (tenant) DO UPDATE
-SET passages = tenants.passages + excluded.passages, terms = tenants.terms + excluded.terms;
+UPDATE tenants SET passages = tenants.passages + added.n, words = tenants.words + added.words
+FROM (SELECT count(*) AS n, coalesce(sum(length), 0) AS words FROM added) added;
 
 -- name: nearest_exactly
--- The passages nearest in meaning, every one that passes the filter compared.
+-- The passages nearest in meaning, every one that passes the filter compared; ordered outside, or the index would be.
 WITH compared AS MATERIALIZED (
     SELECT p.passage, p.embedding <=> %(vector)s AS distance
     FROM passages p JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant
-    WHERE (m.valid_to IS NULL OR m.valid_to > now())
+    WHERE p.embedding IS NOT NULL
         AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
         AND (%(dataset)s::text IS NULL OR m.dataset = %(dataset)s)
         AND (%(session)s::text IS NULL OR m.session = %(session)s)
-    ORDER BY 2, 1 LIMIT %(limit)s
+), best AS MATERIALIZED (
+    SELECT passage, distance FROM compared ORDER BY distance, passage LIMIT %(limit)s
 )
 SELECT p.passage, p.memory, m.thread, m.ordinal, m.importance, m.created_at, 1 - distance AS meaning,
     1 - (p.context <=> %(vector)s) AS context, 0::float8 AS words
-FROM compared JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
+FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
 
 -- name: nearest_by_index
 -- The same by the index, which is close to exact where the tenant has a good part of all passages.
-WITH compared AS MATERIALIZED (
+WITH best AS MATERIALIZED (
     SELECT p.passage, p.embedding <=> %(vector)s AS distance
     FROM passages p
-    WHERE EXISTS (
+    WHERE %(anywhere)s OR EXISTS (
         SELECT FROM memories m WHERE m.id = p.memory AND m.tenant = p.tenant
-            AND (m.valid_to IS NULL OR m.valid_to > now())
             AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
             AND (%(dataset)s::text IS NULL OR m.dataset = %(dataset)s)
             AND (%(session)s::text IS NULL OR m.session = %(session)s))
@@ -110,11 +116,11 @@ WITH compared AS MATERIALIZED (
 )
 SELECT p.passage, p.memory, m.thread, m.ordinal, m.importance, m.created_at, 1 - distance AS meaning,
     1 - (p.context <=> %(vector)s) AS context, 0::float8 AS words
-FROM compared JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
+FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
 
 -- name: search_widely
 -- Settings of the index for one transaction: keep looking until enough rows pass the filter, nearest first.
-SELECT set_config('hnsw.ef_search', '400', true), set_config('hnsw.iterative_scan', 'strict_order', true),
+SELECT set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'strict_order', true),
     set_config('hnsw.max_scan_tuples', '200000', true), set_config('enable_seqscan', 'off', true),
     set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true);
 
@@ -132,35 +138,31 @@ SELECT count(*) AS found FROM (
 -- The passages that share words with the question, by BM25 within the tenant: the sum over shared words of
 -- idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / mean length)), as a part of what a passage of all words could
 -- have. When a question has too many common words, the most common ones are left out.
-WITH query AS (
-    SELECT DISTINCT term FROM terms(%(words)s)
-), size AS (
-    SELECT passages, greatest(terms, 1)::float8 / greatest(passages, 1) AS mean_length FROM tenants
-), counted AS (
-    SELECT term, (SELECT count(*) FROM postings p WHERE p.term = query.term) AS found FROM query
-), weighed AS (
-    SELECT term, found, ln(1 + greatest(passages - found, 0.5) / (found + 0.5)) AS idf,
+WITH size AS MATERIALIZED (
+    SELECT passages, greatest(words, 1)::float8 / greatest(passages, 1) AS mean_length FROM tenants
+), weighed AS MATERIALIZED (
+    SELECT term, found, ln(1 + greatest(s.passages - found, 0.5)::float8 / (found + 0.5)::float8) AS idf,
         sum(found) OVER (ORDER BY found, term) AS so_far, row_number() OVER (ORDER BY found, term) AS rank
-    FROM counted, size
-), whole AS (
-    SELECT sum(idf) * 2.2 AS most FROM weighed
+    FROM (SELECT DISTINCT term FROM words_in(%(words)s)) asked
+        LEFT JOIN terms USING (term), LATERAL (SELECT coalesce(terms.passages, 0) AS found) counted, size s
 ), scored AS (
-    SELECT p.passage, sum(idf * p.frequency * 2.2 / (p.frequency + 0.3 + 0.9 * p.length / mean_length)) AS score
-    FROM weighed w JOIN postings p ON p.term = w.term, size
+    SELECT p.passage, sum(idf * p.frequency * 2.2::float8 / (p.frequency + 0.3::float8 + p.length * per_word)) AS score
+    FROM weighed w JOIN postings p ON p.term = w.term, (SELECT 0.9::float8 / mean_length AS per_word FROM size) size
     WHERE w.found > 0 AND (w.so_far <= %(postings)s OR w.rank = 1)
     GROUP BY p.passage
 ), best AS MATERIALIZED (
-    SELECT s.passage, s.score, p.memory
-    FROM scored s JOIN passages p ON p.passage = s.passage JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant
-    WHERE (m.valid_to IS NULL OR m.valid_to > now())
-        AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
-        AND (%(dataset)s::text IS NULL OR m.dataset = %(dataset)s)
-        AND (%(session)s::text IS NULL OR m.session = %(session)s)
-    ORDER BY s.score DESC, s.passage LIMIT %(limit)s
+    SELECT passage, score FROM scored s
+    WHERE %(anywhere)s OR EXISTS (
+        SELECT FROM passages p JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant
+        WHERE p.passage = s.passage
+            AND (%(kind)s::text IS NULL OR m.kind = %(kind)s)
+            AND (%(dataset)s::text IS NULL OR m.dataset = %(dataset)s)
+            AND (%(session)s::text IS NULL OR m.session = %(session)s))
+    ORDER BY score DESC, passage LIMIT %(limit)s
 )
 SELECT p.passage, p.memory, m.thread, m.ordinal, m.importance, m.created_at,
     1 - (p.embedding <=> %(vector)s) AS meaning, 1 - (p.context <=> %(vector)s) AS context,
-    score / (SELECT most FROM whole) AS words
+    score / (SELECT sum(idf) * 2.2::float8 FROM weighed) AS words
 FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
 
 -- name: shown
@@ -183,14 +185,14 @@ FROM memories WHERE id = %(id)s;
 -- name: recent_of_dataset
 -- The latest memories of a dataset that hold.
 SELECT id, kind, left(content, 2000) AS content, importance, session, document, source, created_at
-FROM memories WHERE dataset = %(dataset)s AND (valid_to IS NULL OR valid_to > now())
+FROM memories WHERE dataset = %(dataset)s AND valid_to IS NULL
 ORDER BY created_at DESC, id LIMIT %(limit)s;
 
 -- name: similar_memories
 -- Memories that hold and say nearly the same of the same dataset.
 SELECT m.id, left(m.content, 300) AS content, 1 - (p.embedding <=> %(vector)s) AS similarity
 FROM passages p JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant
-WHERE (m.valid_to IS NULL OR m.valid_to > now()) AND m.id <> %(id)s AND p.ordinal = 0
+WHERE m.id <> %(id)s AND p.ordinal = 0
     AND m.dataset = %(dataset)s AND m.created_at > now() - interval '365 days'
     AND p.embedding <=> %(vector)s < %(within)s
 ORDER BY 3 DESC LIMIT 3;
@@ -208,13 +210,17 @@ SELECT id FROM memories WHERE id = ANY(%(ids)s);
 -- name: associated
 -- What memories are associated with, either way.
 SELECT a.source AS memory, a.relation, false AS inverse, a.strength, m.id, left(m.content, 500) AS content, m.kind,
-    m.valid_to IS NULL OR m.valid_to > now() AS valid
+    m.valid_to IS NULL AS valid
 FROM associations a JOIN memories m ON m.id = a.target AND m.tenant = a.tenant WHERE a.source = ANY(%(ids)s)
 UNION ALL
 SELECT a.target, a.relation, true, a.strength, m.id, left(m.content, 500), m.kind,
-    m.valid_to IS NULL OR m.valid_to > now()
+    m.valid_to IS NULL
 FROM associations a JOIN memories m ON m.id = a.source AND m.tenant = a.tenant WHERE a.target = ANY(%(ids)s)
 ORDER BY strength DESC, id;
+
+-- name: hold_memories
+-- Keep others from changing memories; before the counts, as everywhere, so that nobody waits for each other.
+SELECT id FROM memories WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE;
 
 -- name: forget_context
 -- Take out of the neighbours what came before them: their vectors must not tell of what is forgotten.
@@ -236,13 +242,24 @@ SELECT DISTINCT source FROM memories WHERE id = ANY(%(ids)s) AND source IS NOT N
 -- The kept results of a session's calls.
 SELECT DISTINCT result FROM runs WHERE session = %(session)s AND result IS NOT NULL;
 
--- name: forget_memories
--- Erase memories with all that hangs on them, and count their words out.
+-- name: unpost
+-- Take memories out of what is searched: their words are counted out, their vectors erased; `count_in` comes before.
 WITH gone AS (
-    SELECT count(*) AS passages, coalesce(sum(length), 0) AS terms FROM passages WHERE memory = ANY(%(ids)s)
+    DELETE FROM postings WHERE passage IN (SELECT passage FROM passages WHERE memory = ANY(%(ids)s))
+    RETURNING term
 ), counted AS (
-    UPDATE tenants SET passages = tenants.passages - gone.passages, terms = tenants.terms - gone.terms FROM gone
+    UPDATE terms SET passages = terms.passages - told.n
+    FROM (SELECT term, count(*) AS n FROM gone GROUP BY term) told WHERE terms.term = told.term
+), blank AS (
+    UPDATE passages SET embedding = NULL, context = NULL WHERE memory = ANY(%(ids)s) AND embedding IS NOT NULL
+    RETURNING length
 )
+UPDATE tenants SET passages = tenants.passages - blank.n, words = tenants.words - blank.words
+FROM (SELECT count(*) AS n, coalesce(sum(length), 0) AS words FROM blank) blank;
+
+-- name: forget_memories
+-- Erase memories with all that hangs on them; `unpost` comes before.
+WITH rare AS (DELETE FROM terms WHERE passages <= 0)
 DELETE FROM memories WHERE id = ANY(%(ids)s) RETURNING id;
 
 -- name: forget_session

@@ -8,10 +8,10 @@ where `cos` is the cosine of question and passage (Reimers & Gurevych, Sentence-
 question and passage with what came before it (where nothing did: `cos`), and `coverage` the BM25 score (Robertson &
 Zaragoza, 2009) as a part of what a passage with every word of the question would have. Scaled so, a question that
 shares but its common words with anything is decided by meaning, and one that shares its rare words by words; ranks
-(RRF) or scores scaled to the best hit cannot tell the two apart. The neighbours in the session add a fifth of their
-score, those beyond a tenth, and the session's three best passages a fifth of their mean; recency and importance
-multiply the sum by at most 1.1 and at least 0.9 each. The constants were chosen on `benchmarks/retrieval.py`, where
-they lie on a wide plateau.
+(RRF) or scores scaled to the best hit cannot tell the two apart. What stands near good answers is likelier to be one:
+by how much a neighbour in the session passes the twentieth best score of all, 0.3 of that is added, of those beyond
+0.15, and of the mean of the session's three best 0.4. Recency and importance multiply the sum by at most 1.1 and at
+least 0.9 each. The constants were chosen on `benchmarks/retrieval.py`, where they lie on a wide plateau.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-CONTEXT, WORDS, POWER = 0.5, 2.0, 1.5
-NEIGHBOURS, SESSION, BEST = (0.2, 0.1), 0.2, 3
+CONTEXT, WORDS, POWER = 0.75, 2.0, 1.5
+NEIGHBOURS, SESSION, BEST, GOOD = (0.3, 0.15), 0.4, 3, 20
 RECENCY, IMPORTANCE, HALF_LIFE_DAYS = 0.1, 0.1, 90
 
 
@@ -87,8 +87,9 @@ def _own(candidate: Candidate) -> float:
 
 
 def _around(best: dict[str, Candidate], own: dict[str, float]) -> dict[str, float]:
-    """What the neighbours in the thread add, and the best of the thread."""
-    at = {(candidate.thread, candidate.ordinal): own[memory] for memory, candidate in best.items()}
+    """What the neighbours in the thread add, and the best of the thread: by how much they pass what is merely good."""
+    good = min(sorted(own.values(), reverse=True)[:GOOD], default=0.0)
+    at = {(c.thread, c.ordinal): max(0.0, own[memory] - good) for memory, c in best.items()}
     threads: dict[str, list[float]] = defaultdict(list)
     for (thread, _), score in at.items():
         threads[thread].append(score)

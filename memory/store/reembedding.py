@@ -43,9 +43,7 @@ async def reembed(database: Database, embedder: EmbeddingService, progress: Prog
             done += await _read_rest(admin, embedder, silent)
             for statement in _statement("replace").split(b";"):
                 await admin.execute(statement)
-            await admin.execute(
-                _statement("set_model"), {"model": embedder.model, "dimensions": embedder.dimensions}
-            )
+            await admin.execute(_statement("set_model"), {"model": embedder.model, "dimensions": embedder.dimensions})
         return done
 
 
@@ -80,7 +78,9 @@ async def _begin(admin: AsyncConnection[Any], embedder: EmbeddingService) -> boo
 
 async def _read_rest(admin: AsyncConnection[Any], embedder: EmbeddingService, progress: Progress) -> int:
     """Make the vectors that are missing, some at a time; each batch holds once it is made."""
-    count = await (await admin.execute("SELECT count(*) AS n FROM passages WHERE next_embedding IS NULL")).fetchone()
+    count = await (
+        await admin.execute("SELECT count(*) AS n FROM passages WHERE next_embedding IS NULL AND embedding IS NOT NULL")
+    ).fetchone()
     total, done = count["n"] if count else 0, 0
     while rows := await (await admin.execute(_statement("unread"), {"limit": _AT_ONCE})).fetchall():
         with_context = [row for row in rows if row["before"] is not None]

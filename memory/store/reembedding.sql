@@ -19,7 +19,7 @@ SELECT p.passage, substr(m.content, p.start + 1, p.stop - p.start) AS text,
         (SELECT o.content FROM memories o WHERE o.tenant = m.tenant AND o.thread = m.thread AND o.ordinal < m.ordinal
             ORDER BY o.ordinal DESC LIMIT 1)), 400) END AS before
 FROM passages p JOIN memories m ON m.tenant = p.tenant AND m.id = p.memory
-WHERE p.next_embedding IS NULL ORDER BY p.tenant, p.passage LIMIT %(limit)s;
+WHERE p.next_embedding IS NULL AND p.embedding IS NOT NULL ORDER BY p.tenant, p.passage LIMIT %(limit)s;
 
 -- name: keep_next
 -- Keep new vectors.
@@ -37,7 +37,6 @@ CREATE INDEX IF NOT EXISTS passages_by_next_meaning ON passages USING hnsw (next
 ALTER TABLE passages DROP COLUMN embedding, DROP COLUMN context;
 ALTER TABLE passages RENAME COLUMN next_embedding TO embedding;
 ALTER TABLE passages RENAME COLUMN next_context TO context;
-ALTER TABLE passages ALTER COLUMN embedding SET NOT NULL;
 ALTER INDEX passages_by_next_meaning RENAME TO passages_by_meaning;
 
 -- name: set_model

@@ -78,14 +78,18 @@ async def import_lines(memory: Memory, tenant: str, lines: Iterable[str]) -> Imp
         try:
             document = json.loads(line)
             if number == 1 and document != FORMAT:
-                raise DataUnreadable("this is no export of memories: its first line is another than `refinery memory export` writes")
+                raise DataUnreadable(
+                    "this is no export of memories: its first line is another than `refinery memory export` writes"
+                )
             if "memory" in document:
                 kept = await keep(memory, tenant, _note(document["memory"]))
                 count["known" if kept.merged else "memories"] += 1
             elif "association" in document:
                 count["associations"] += await _associate(memory, tenant, Link(**document["association"]))
         except (ValueError, KeyError, TypeError, AttributeError, BadRequest) as error:
-            raise DataUnreadable(f"line {number}: not as exported ({error}); mend or remove it and import again") from None
+            raise DataUnreadable(
+                f"line {number}: not as exported ({error}); mend or remove it and import again"
+            ) from None
     return Imported(**count)
 
 
@@ -93,7 +97,9 @@ def _note(told: Row) -> Note:
     past = {name: told[name] for name in _PAST if name in told}
     past |= {name: datetime.fromisoformat(past[name]) for name in _TIMES if name in past}
     passages = [Passage(int(start), int(stop), place) for start, stop, place in told.get("passages", [])]
-    return Note(**{name: told[name] for name in _NOTE if name in told}, passages=passages, past={"id": told["id"], **past})
+    return Note(
+        **{name: told[name] for name in _NOTE if name in told}, passages=passages, past={"id": told["id"], **past}
+    )
 
 
 async def _associate(memory: Memory, tenant: str, link: Link) -> bool:

@@ -195,6 +195,7 @@ async def _add(memory: Memory, running: Transaction, note: Note, read: _Read) ->
     }
     if await running.one("add_memory", ordinal=place["length"], **row) is None:
         raise _WrittenMeanwhile
+    await running.all("count_in")
     await running.all(
         "add_passages",
         memory=row["id"],
@@ -206,6 +207,7 @@ async def _add(memory: Memory, running: Transaction, note: Note, read: _Read) ->
         contexts=read.contexts,
         words=[_words(note, passage) for passage in read.passages],
     )
+    await retire(running, [row["id"]] if row["valid_to"] is not None else superseded)
     for old in superseded:
         await running.all("associate", source=row["id"], target=old, relation="supersedes", strength=1.0)
     similar = await _similar(running, note, row["id"], read) if note.topic is None and not note.past else []
@@ -269,6 +271,14 @@ async def associate(memory: Memory, tenant: str, link: Link) -> None:
         )
         if link.relation == "supersedes":
             await running.all("close_memory", id=link.target)
+            await retire(running, [link.target])
+
+
+async def retire(running: Transaction, ids: Sequence[str]) -> None:
+    """Take memories that no longer hold out of what is searched, so that they never crowd out those that do."""
+    if ids:
+        await running.all("count_in")
+        await running.all("unpost", ids=list(ids))
 
 
 async def _require(running: Transaction, ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from refinery.memory.store.writing import Link, associate
 from refinery.tools.errors import BadRequest
 
 TABLES = (
-    *("memories", "passages", "postings", "sessions", "tenants", "associations"),
+    *("memories", "passages", "postings", "terms", "sessions", "tenants", "associations"),
     *("datasets", "pipelines", "runs"),
 )
 

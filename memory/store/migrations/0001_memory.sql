@@ -13,9 +13,9 @@ COMMENT ON TABLE store IS 'the model that made the vectors here, and the next on
 CREATE TABLE tenants (
     tenant text PRIMARY KEY,
     passages bigint NOT NULL DEFAULT 0,
-    terms bigint NOT NULL DEFAULT 0
+    words bigint NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE tenants IS 'how many passages a tenant has, and words in them: for the weights of words';
+COMMENT ON TABLE tenants IS 'how many passages a tenant can find, and words in them: for the weights of words';
 
 CREATE TABLE sessions (
     tenant text NOT NULL,
@@ -71,13 +71,14 @@ CREATE TABLE passages (
     stop integer NOT NULL,
     place text,
     length integer NOT NULL,
-    embedding halfvec({dimensions}) NOT NULL,
+    embedding halfvec({dimensions}),
     context halfvec({dimensions}),
     PRIMARY KEY (tenant, passage),
     UNIQUE (tenant, memory, ordinal),
     FOREIGN KEY (tenant, memory) REFERENCES memories (tenant, id) ON DELETE CASCADE
 );
 COMMENT ON TABLE passages IS 'pieces of memories that a model can read at once: characters start to stop of the content';
+COMMENT ON COLUMN passages.embedding IS 'its vector; null: it no longer holds, and is not found';
 COMMENT ON COLUMN passages.context IS 'the vector of the passage with what came before it, or with its headings';
 CREATE INDEX passages_by_meaning ON passages USING hnsw (embedding halfvec_cosine_ops);
 
@@ -92,6 +93,14 @@ CREATE TABLE postings (
 );
 COMMENT ON TABLE postings IS 'which passages hold a word: full text with the weights of words within a tenant (BM25)';
 CREATE INDEX postings_of_passage ON postings (tenant, passage);
+
+CREATE TABLE terms (
+    tenant text NOT NULL,
+    term text NOT NULL,
+    passages bigint NOT NULL,
+    PRIMARY KEY (tenant, term)
+) WITH (fillfactor = 80);
+COMMENT ON TABLE terms IS 'how many passages of a tenant hold a word';
 
 CREATE TABLE associations (
     tenant text NOT NULL,
@@ -109,7 +118,7 @@ CREATE TABLE associations (
 CREATE INDEX associations_to ON associations (tenant, target);
 
 -- Words as full text reads them: stop words dropped, the others by their stem.
-CREATE FUNCTION terms(words text) RETURNS TABLE (term text, frequency smallint)
+CREATE FUNCTION words_in(words text) RETURNS TABLE (term text, frequency smallint)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT lexeme, least(cardinality(positions), 1000)::smallint
     FROM unnest(to_tsvector('pg_catalog.english', words))
