@@ -57,7 +57,8 @@ async def _require_all_tenants(admin: AsyncConnection[Any]) -> None:
     ).fetchone()
     if row is None or not row["all"]:
         raise Unavailable(
-            "making all vectors anew needs a role that sees every tenant; name a superuser in database_url for this command"
+            "making all vectors anew needs a role that sees every tenant; "
+            "name a superuser in database_url for this command"
         )
 
 

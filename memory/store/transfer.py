@@ -84,7 +84,7 @@ async def import_lines(memory: Memory, tenant: str, lines: Iterable[str]) -> Imp
             if "memory" in document:
                 kept = await keep(memory, tenant, _note(document["memory"]))
                 count["known" if kept.merged else "memories"] += 1
-            elif "association" in document:
+            elif number > 1:
                 count["associations"] += await _associate(memory, tenant, Link(**document["association"]))
         except (ValueError, KeyError, TypeError, AttributeError, BadRequest) as error:
             raise DataUnreadable(
