@@ -54,9 +54,14 @@ async def fill(memory: Any, texts: list[str], vectors: np.ndarray, tenants: list
     by_tenant: dict[str, list[int]] = {}
     for index, tenant in enumerate(tenants):
         by_tenant.setdefault(tenant, []).append(index)
-    for tenant, indexes in by_tenant.items():
+    portions = [
+        (tenant, list(enumerate(indexes))[start : start + 100])
+        for tenant, indexes in by_tenant.items()
+        for start in range(0, len(indexes), 100)
+    ]
+    for tenant, portion in portions:
         async with memory.transaction(tenant) as running:
-            for n, index in enumerate(indexes):
+            for n, index in portion:
                 note = Note(texts[index], session=f"s{n // 20}", dataset=f"d{n % 10}")
                 place = await running.one("next_of_thread", thread=note.thread, session=note.session)
                 row = {name: getattr(note, name) for name in _COLUMNS}

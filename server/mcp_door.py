@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import base64
 import contextlib
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -199,10 +203,22 @@ def _result(outcome: Outcome) -> CallToolResult:
 
 
 def serve_stdio(house: House) -> None:
-    """Serve one client over standard input and output until it goes."""
+    """Serve one client over standard input and output until it goes, or until the process is told to end."""
 
     async def serve() -> None:
+        if sys.platform != "win32":
+            loop, ending = asyncio.get_running_loop(), set[asyncio.Task[None]]()  # a task that nobody holds may vanish
+            loop.add_signal_handler(signal.SIGTERM, lambda: ending.add(loop.create_task(_end(house))))
         async with house.running():
             await RefineryServer(house).run_stdio_async()
 
     asyncio.run(serve())
+
+
+async def _end(house: House) -> None:
+    """Leave in order; not by cancelling the server, whose thread waits for a line that will not come."""
+    try:
+        await house.close()
+    finally:
+        atexit._run_exitfuncs()
+        os._exit(128 + signal.SIGTERM)

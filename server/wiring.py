@@ -160,10 +160,14 @@ class House:
             yield
         finally:
             sweeping.cancel()
-            if "executor" in self.__dict__:
-                if self.memory is not None:
-                    await self.memory.close()
-                await self.executor.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """End the workers and leave the memory."""
+        if "executor" in self.__dict__:
+            if self.memory is not None:
+                await self.memory.close()
+            await self.executor.close()
 
     async def _sweep_now_and_then(self) -> None:
         # Not at once: the first seconds of a server belong to its client.

@@ -23,6 +23,8 @@ _INDEX_FROM = 0.1
 # Postings read for one question; common words are left out beyond.
 _POSTINGS = 30_000
 _LONGEST_QUESTION = 10_000
+# Characters; of a longer memory, or a document, the passage that answers is shown.
+_PAGE = 4_000
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ async def _by_index(running: Transaction, where: Filter) -> bool:
 
 
 async def _hits(running: Transaction, ranked: list[Ranked], *, associated: bool) -> list[Hit]:
-    rows = await running.all("shown", passages=[one.passage for one in ranked])
+    rows = await running.all("shown", passages=[one.passage for one in ranked], page=_PAGE)
     shown = {row["passage"]: row for row in rows}
     linked = await running.all("associated", ids=[one.memory for one in ranked]) if associated and ranked else []
     return [

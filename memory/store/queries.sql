@@ -166,8 +166,10 @@ SELECT p.passage, p.memory, m.thread, m.ordinal, m.importance, m.created_at,
 FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
 
 -- name: shown
--- What is shown of passages: their text and place, and what is known of their memory.
-SELECT p.passage, m.id, substr(m.content, p.start + 1, p.stop - p.start) AS content, p.place, m.kind, m.dataset,
+-- What is shown of passages: their text and place (of a memory that is no longer than a page, all of it), and what is
+-- known of their memory.
+SELECT p.passage, m.id, CASE WHEN m.document IS NULL AND length(m.content) <= %(page)s THEN m.content
+    ELSE substr(m.content, p.start + 1, p.stop - p.start) END AS content, p.place, m.kind, m.dataset,
     m.session, m.importance, m.created_at, m.document, m.source, length(m.content) AS length
 FROM passages p JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant
 WHERE p.passage = ANY(%(passages)s);
