@@ -86,7 +86,7 @@ def reviews(rows: int = 3_000, seed: int = 2) -> tuple[pd.DataFrame, pd.Series, 
     cities, warmth = _names(dice, 150, 3), dice.normal(0, 0.6, 150)
     city = dice.integers(0, 150, rows)
     day = pd.Timestamp("2024-01-01") + pd.to_timedelta(dice.integers(0, 700 * 24, rows), unit="h")
-    stars = 3 + mood + warmth[city] - 0.5 * (day.dayofweek.to_numpy() >= 5) + dice.normal(0, 0.5, rows)
+    stars = 3 + mood + warmth[city] - 0.5 * (day.day_of_week.to_numpy() >= 5) + dice.normal(0, 0.5, rows)
     table = pd.DataFrame(
         {"review": texts, "city": cities[city], "written_at": day, "words": dice.integers(5, 60, rows)}
     )

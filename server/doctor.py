@@ -56,7 +56,7 @@ async def _workspace(house: House) -> str:
     house.executor.runtime.workspace.folder("results")
     with tempfile.NamedTemporaryFile(dir=folder):
         pass
-    if os.name == "posix" and folder.stat().st_mode & 0o077:
+    if os.name == "posix" and folder.stat().st_mode & 0o066:
         raise Ailing(f"{folder} can be read by other users: run chmod 700 {folder}")
     free = shutil.disk_usage(folder).free / 1e9
     if free < 1:
@@ -83,6 +83,23 @@ async def _catalogue(house: House) -> str:
     return f"{len(catalogue)} actions of {', '.join(sorted({item.group for item in catalogue}))}"
 
 
+async def _memory(house: House) -> str:
+    if house.memory is None:
+        return "switched off"
+    await house.memory.ready()
+    where = "embedded PostgreSQL" if house.memory.database.cluster else "PostgreSQL at database_url"
+    async with house.memory.transaction(house.caller.tenant) as running:
+        stats = await running.one("stats") or {}
+    return f"{where} answers; {stats['memories']:,} memories of {house.caller.tenant!r}"
+
+
+async def _embedding(house: House) -> str:
+    if house.memory is None:
+        return "not needed"
+    await house.memory.embedder.warm()
+    return f"{house.memory.embedder.model}, {house.memory.embedder.dimensions} dimensions"
+
+
 async def _optional(_: House) -> str:
     missing = ["PostgreSQL tables (pip install 'refinery-mcp[postgres]')"] if find_spec("psycopg") is None else []
     return "all extras are installed" if not missing else "not installed: " + ", ".join(missing)
@@ -99,6 +116,8 @@ _EXAMINATIONS: dict[str, Examination] = {
     "folders": _roots,
     "actions": _catalogue,
     "worker": _worker,
+    "memory": _memory,
+    "embedding": _embedding,
     "extras": _optional,
     "telemetry": _telemetry,
 }

@@ -25,6 +25,7 @@ from .context import Caller, Progress, silent
 from .data.dataset import Facts
 from .data.sources import Opener
 from .errors import Defect, LimitExceeded, RefineryError
+from .masking import mask
 from .pool import Pool, WorkerDefect, error_of
 from .runtime import Runtime
 
@@ -110,7 +111,7 @@ class Executor:
                 status = "cached" if outcome.cached else "ok"
             except RefineryError as error:
                 status = error.kind
-                raise
+                raise self._fit_to_tell(name, error) from error
             except Exception as error:
                 status = Defect.kind
                 raise self._defect(name, error) from error
@@ -213,6 +214,15 @@ class Executor:
         return Outcome(
             action.name, document["bounded"], document["text"], result_uri(key), image, cached=True, seconds=seconds
         )
+
+    def _fit_to_tell(self, action: str, error: RefineryError) -> RefineryError:
+        """Return an error as a client may see it: a message can quote a cell, in which what is personal is masked."""
+        if not self.runtime.config.mask_personal or (
+            action in self.catalogue and not self.catalogue[action].traits.masked
+        ):
+            return error
+        message = mask(str(error))
+        return error if message == str(error) else type(error)(message)
 
     def _defect(self, action: str, error: Exception) -> Defect:
         incident = uuid.uuid4().hex[:12]

@@ -99,14 +99,12 @@ def quality(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("benchmarks.feature_quality")
 
 
-@pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofweek")
 @pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes", "merchants", "reviews", "tickets"])
 def test_the_tables_of_the_benchmark(lab: Lab, quality: Any, name: str) -> None:
     features, target, _ = quality.tables()[name]
     _check(lab, lab.table(features.assign(**{target.name: target})), target.name)
 
 
-@pytest.mark.filterwarnings("ignore:DatetimeIndex.dayofweek")
 def test_the_benchmark_takes_the_same_steps_and_all_its_tables_are_tested(quality: Any) -> None:
     assert quality.STEPS == AUTO
     assert list(quality.tables()) == ["wine", "breast_cancer", "diabetes", "merchants", "reviews", "tickets"]

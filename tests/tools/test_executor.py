@@ -285,3 +285,53 @@ async def test_a_worker_that_died_while_idle_is_replaced_unnoticed(make_executor
     assert second.result["pid"] != first.result["pid"]
     await executor.close()
     assert list((tmp_path / "workspace" / "spill").iterdir()) == []
+
+
+async def test_an_error_that_quotes_a_cell_is_masked(make_executor):
+    with pytest.raises(BadRequest, match=r"\*\*\*@example.com' is no number") as caught:
+        await make_executor().run("quote_cell", {}, Caller())
+    assert "jane" not in str(caught.value)
+
+
+async def test_an_action_that_waits_runs_in_the_server_and_gives_back_what_was_said(make_executor):
+    outcome = await make_executor().run("quote_own_words", {"words": "ask jane.doe@example.com"}, Caller())
+    assert outcome.result == {"said": "ask jane.doe@example.com", "pid": os.getpid()}
+
+
+async def test_an_action_that_waits_finds_its_services_or_says_what_is_off(make_executor):
+    from sample_actions.misbehaving import Greeter
+
+    executor, steps = make_executor(), []
+    with pytest.raises(Unavailable, match="greeter is switched off"):
+        await executor.run("wait_for_service", {"seconds": 0}, Caller())
+    executor.runtime.services[Greeter] = Greeter()
+    outcome = await executor.run("wait_for_service", {"seconds": 0}, Caller(), lambda *step: steps.append(step))
+    assert outcome.result["said"] == "hello"
+    assert steps == [(1, 1, "asked")]
+
+
+async def test_an_action_that_waits_too_long_is_stopped(make_executor):
+    with pytest.raises(LimitExceeded, match=r"stopped after 0\.2 seconds"):
+        await make_executor(seconds=0.2).run("wait_for_service", {"seconds": 60}, Caller())
+
+
+async def test_a_function_of_ours_runs_in_a_worker(make_executor):
+    from sample_actions.misbehaving import double
+
+    pool = make_executor().pool
+    two, four, pid = await pool.task(double, seconds=30, numbers=[1, 2])
+    assert (two, four) == (2, 4)
+    assert pid != os.getpid()
+    with pytest.raises(BadRequest, match="no numbers"):
+        await pool.task(double, seconds=30, numbers=[])
+
+
+async def test_observers_are_told_what_was_known_of_the_data(make_executor):
+    executor, told = make_executor(), []
+    executor.observers.append(lambda record, outcome: told.append((record.outcome, outcome.datasets, outcome.cached)))
+    for _ in range(2):
+        await executor.run("count_rows", {"dataset": "orders.csv"}, Caller())
+    (status, (facts,), cached), (_, again, kept) = told
+    assert (status, cached, kept, again) == ("ok", False, True, ())
+    assert (facts.name, facts.rows, list(facts.columns)) == ("orders.csv", 3, ["order_id", "city", "amount"])
+    assert facts.fingerprint

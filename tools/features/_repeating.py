@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,7 +39,9 @@ def repeating(dataset: Dataset, context: Context) -> Dataset:
     from ..data.views import parquet_view
 
     fingerprint, path = dataset.fingerprint, _place(dataset, dataset.fingerprint, context)
-    if not fingerprint or not path.exists():
+    if fingerprint and path.exists():
+        os.utime(path)  # in use: the sweep of the workspace goes by age
+    else:
         fingerprint, path = _copied(dataset, context)
     view, _ = parquet_view(context.opener.engine.connect(), path)
     return replace(dataset, table=view, fingerprint=fingerprint, memo={})

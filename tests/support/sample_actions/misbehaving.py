@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -86,3 +87,37 @@ def count_rows(dataset: Dataset, upto: int = 3) -> Counted:
 def whoami(context: Context) -> Said:
     """Tell the process."""
     return Said(said=context.caller.tenant, pid=os.getpid())
+
+
+@action("Quote a cell", pure=False)
+def quote_cell() -> Said:
+    """Fail with a cell in the message."""
+    raise BadRequest("the value 'jane.doe@example.com' is no number")
+
+
+@action("Quote one's own words", pure=False, masked=False)
+async def quote_own_words(words: str) -> Said:
+    """Answer with what the caller said, from the loop of the server."""
+    return Said(said=words, pid=os.getpid())
+
+
+@action("Wait for a service", pure=False)
+async def wait_for_service(seconds: float, *, context: Context) -> Said:
+    """Wait, then ask a service of the server."""
+    await asyncio.sleep(seconds)
+    context.progress(1, 1, "asked")
+    return Said(said=context.service(Greeter).greet())
+
+
+class Greeter:
+    """A service of the server."""
+
+    def greet(self) -> str:
+        return "hello"
+
+
+def double(numbers: list[int]) -> list[int]:
+    """Be run in a worker by name."""
+    if not numbers:
+        raise BadRequest("no numbers")
+    return [2 * number for number in numbers] + [os.getpid()]
