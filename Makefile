@@ -19,7 +19,7 @@ demo: $(VENV)/installed ## an MCP client calls the server on a messy table and p
 	@$(BIN)/python examples/client.py
 
 test: $(VENV)/installed ## the tests, a few minutes
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: $(VENV)/installed ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow

@@ -16,12 +16,12 @@ from .ranking import Candidate, Ranked, rank
 from .writing import Kind
 
 # Passages that are looked at more closely, by meaning and by words each.
-CANDIDATES = 200
+CANDIDATES = 100
 # Up to so many passages are compared one by one; beyond, the index is asked, where the tenant has a tenth of it.
 _COMPARED = 8_000
 _INDEX_FROM = 0.1
 # Postings read for one question; common words are left out beyond.
-_POSTINGS = 30_000
+_POSTINGS = 6_000
 _LONGEST_QUESTION = 10_000
 # Characters; of a longer memory, or a document, the passage that answers is shown.
 _PAGE = 4_000
@@ -72,7 +72,7 @@ async def find(memory: Memory, tenant: str, question: Question) -> list[Hit]:
     async with memory.transaction(tenant) as running:
         await memory.database.require_model(running)
         candidates = await search(running, vector, text, question.where)
-        ranked = rank(candidates, datetime.now(UTC))[: question.limit]
+        ranked = rank(candidates, datetime.now(UTC), question.limit)
         hits = await _hits(running, ranked, associated=question.associated)
     if hits:
         memory.later(lambda: _touch(memory, tenant, [hit.id for hit in hits]))

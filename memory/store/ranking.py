@@ -51,25 +51,30 @@ class Ranked:
     why: dict[str, float]
 
 
-def rank(candidates: Iterable[Candidate], now: datetime) -> list[Ranked]:
+def rank(candidates: Iterable[Candidate], now: datetime, limit: int | None = None) -> list[Ranked]:
     """Order memories by how well they answer, the best first; of equal ones the later first."""
     best = _best_passages(candidates)
     own = {memory: _own(candidate) for memory, candidate in best.items()}
     around = _around(best, own)
-    ranked = []
-    for memory, candidate in best.items():
-        recency = _recency(candidate, now)
-        importance = 1 + IMPORTANCE * (2 * candidate.importance - 1)
-        why = {
-            "meaning": candidate.meaning,
-            "words": WORDS * candidate.words**POWER,
-            "context": own[memory] - candidate.meaning - WORDS * candidate.words**POWER + around[memory],
-            "recency": recency,
-            "importance": importance,
-        }
-        score = (own[memory] + around[memory]) * recency * importance
-        ranked.append(Ranked(memory, candidate.passage, score, {name: round(part, 4) for name, part in why.items()}))
-    return sorted(ranked, key=lambda one: (-one.score, -best[one.memory].created_at.timestamp(), one.memory))
+    scores = {
+        memory: (own[memory] + around[memory]) * _recency(candidate, now) * _importance(candidate)
+        for memory, candidate in best.items()
+    }
+    order = sorted(best, key=lambda memory: (-scores[memory], -best[memory].created_at.timestamp(), memory))
+    return [_ranked(best[memory], scores[memory], own[memory] + around[memory], now) for memory in order[:limit]]
+
+
+def _ranked(candidate: Candidate, score: float, found: float, now: datetime) -> Ranked:
+    """Say of what parts a score is made: (meaning + words + context) * recency * importance."""
+    words = WORDS * candidate.words**POWER
+    why = {
+        "meaning": candidate.meaning,
+        "words": words,
+        "context": found - candidate.meaning - words,
+        "recency": _recency(candidate, now),
+        "importance": _importance(candidate),
+    }
+    return Ranked(candidate.memory, candidate.passage, score, {name: round(part, 4) for name, part in why.items()})
 
 
 def _best_passages(candidates: Iterable[Candidate]) -> dict[str, Candidate]:
@@ -108,3 +113,7 @@ def _around(best: dict[str, Candidate], own: dict[str, float]) -> dict[str, floa
 def _recency(candidate: Candidate, now: datetime) -> float:
     days = max(0.0, (now - candidate.created_at).total_seconds() / 86_400)
     return float(1 + RECENCY * (2 * 0.5 ** (days / HALF_LIFE_DAYS) - 1))
+
+
+def _importance(candidate: Candidate) -> float:
+    return 1 + IMPORTANCE * (2 * candidate.importance - 1)
