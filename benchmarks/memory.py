@@ -48,8 +48,8 @@ async def fill(memory: Any, texts: list[str], vectors: np.ndarray, tenants: list
     import secrets
 
     from pgvector import HalfVector
+    from refinery.memory.store.notes import Note
     from refinery.memory.store.passages import words_of
-    from refinery.memory.store.writing import Note
 
     by_tenant: dict[str, list[int]] = {}
     for index, tenant in enumerate(tenants):
@@ -83,7 +83,7 @@ async def fill(memory: Any, texts: list[str], vectors: np.ndarray, tenants: list
 
 
 _COLUMNS = (
-    *("kind", "content", "content_hash", "importance", "dataset", "session", "thread"),
+    *("kind", "content", "digest", "importance", "dataset", "session", "thread"),
     *("topic", "document", "source", "fingerprint"),
 )
 
@@ -120,7 +120,8 @@ async def recalls(memory: Any, tenant: str, questions: list[str]) -> tuple[float
 
 async def remembered_a_minute(memory: Any, texts: list[str]) -> float:
     """Remember texts, eight callers at once, and return how many a minute that makes."""
-    from refinery.memory.store.writing import Note, keep
+    from refinery.memory.store.notes import Note
+    from refinery.memory.store.writing import keep
 
     waiting = iter(texts)
 

@@ -31,7 +31,8 @@ _RRF = 60
 
 async def remember_all(memory: Any, tenant: str, sessions: list[dict[str, Any]]) -> dict[str, str]:
     """Remember every turn in order; return the turn of every memory."""
-    from refinery.memory.store.writing import Note, keep
+    from refinery.memory.store.notes import Note
+    from refinery.memory.store.writing import keep
 
     turns = {}
     for session in sessions:

@@ -10,7 +10,8 @@ from ..tools.catalogue import action
 from ..tools.context import Context
 from ..tools.results import Answer
 from .store.memory import Memory
-from .store.writing import Link, Relation, associate
+from .store.notes import Relation
+from .store.writing import Link, associate
 
 
 class Associated(Answer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..tools.catalogue import action
 from ..tools.context import Context
 from ..tools.errors import BadRequest
@@ -36,11 +38,14 @@ async def forget(memory: str | None = None, session: str | None = None, *, conte
     store = context.service(Memory)
     await store.ready(context.progress)
     tenant = context.caller.tenant
+
+    def drop_results(addresses: Sequence[str]) -> int:
+        return sum(context.workspace.drop_result(tenant, uri.rpartition("/")[2]) for uri in set(addresses))
+
     if memory is not None and session is None:
-        erased = await forget_memory(store, tenant, memory)
+        erased, results = await forget_memory(store, tenant, memory, drop_results)
     elif session is not None and memory is None:
-        erased = await forget_session(store, tenant, session)
+        erased, results = await forget_session(store, tenant, session, drop_results)
     else:
         raise BadRequest("forget takes either memory, the id of one, or session, its label; give one of the two")
-    results = sum(context.workspace.drop_result(tenant, uri.rpartition("/")[2]) for uri in set(erased.results))
-    return Forgotten(memories=erased.memories, results=results)
+    return Forgotten(memories=erased, results=results)

@@ -13,7 +13,7 @@ from ..tools.context import Context
 from ..tools.results import Answer, Model
 from .store.finding import Filter, Hit, Question, find
 from .store.memory import Memory
-from .store.writing import Kind
+from .store.notes import Kind
 
 _SHOWN = 380
 

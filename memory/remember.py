@@ -13,8 +13,9 @@ from ..tools.context import Context
 from ..tools.errors import BadRequest
 from ..tools.results import Answer, Model
 from .store.memory import Memory
+from .store.notes import Kind, Note, topic_of
 from .store.passages import Passage
-from .store.writing import Kind, Note, keep
+from .store.writing import keep
 
 _READING_SECONDS = 300
 
@@ -115,7 +116,7 @@ async def _read(memory: Memory, document: str, context: Context, labels: Mapping
     return Note(
         read["text"],
         document=str(path),
-        topic=f"document {path}"[:400],
+        topic=topic_of("document", str(path)),
         passages=[Passage(*passage) for passage in read["passages"]],
         **labels,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
@@ -51,15 +52,14 @@ def export(
     async def write(memory: Memory, who: str) -> int:
         from ..memory.store.transfer import export_lines
 
-        lines = [line async for line in export_lines(memory, who)]
-        text = "".join(f"{line}\n" for line in lines)
         if file == Path("-"):
-            sys.stdout.write(text)
-        else:
-            unfinished = file.with_name(f".{file.name}.part")
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(file)
-        return sum(line.startswith('{"memory"') for line in lines)
+            return await _write(export_lines(memory, who), sys.stdout)
+        unfinished = file.with_name(f".{file.name}.part")
+        private = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(private, "w", encoding="utf-8") as handle:
+            count = await _write(export_lines(memory, who), handle)
+        unfinished.replace(file)
+        return count
 
     typer.echo(f"exported {_run(config, tenant, write):,} memories to {file}", err=True)
 
@@ -113,7 +113,7 @@ def reembed(
     def progress(done: float, total: float | None = None, message: str | None = None) -> None:
         typer.echo(f"{message}: {done:,.0f} of {total or 0:,.0f}", err=True)
 
-    async def read() -> int:
+    async def read() -> int | None:
         from ..memory.store.reembedding import reembed
 
         async with _opened(settings) as memory:
@@ -123,7 +123,7 @@ def reembed(
     typer.echo(
         f"read {done:,} passages with {settings.memory.model}, {settings.memory.dimensions} dimensions. "
         "Set memory.model and memory.dimensions to these, and start running servers again."
-        if done
+        if done is not None
         else "nothing to do: the vectors are of that model and size"
     )
 
@@ -151,10 +151,19 @@ def _run(config: Path | None, tenant: str | None, work: Any) -> Any:
 async def _opened(settings: Settings) -> AsyncIterator[Memory]:
     from .wiring import MEMORY, build
 
-    house = build(settings, [Path(settings.workspace or Path.home())], [MEMORY])
+    house = build(settings, [Path.cwd()], [MEMORY])  # no file is read but those that commands name
     async with house.running():
         assert house.memory is not None
         yield house.memory
+
+
+async def _write(lines: AsyncIterator[str], handle: TextIO) -> int:
+    """Write lines as they come, and count the memories among them."""
+    count = 0
+    async for line in lines:
+        handle.write(f"{line}\n")
+        count += line.startswith('{"memory"')
+    return count
 
 
 def _text_of(file: Path) -> str:

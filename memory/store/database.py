@@ -24,20 +24,27 @@ from .settings import StoreSettings
 log = logging.getLogger(__name__)
 
 DATABASE = "refinery"
+# Held shared by who writes vectors, alone by who puts others in the place of all.
+MODEL_LOCK = 0x0FEF1AE3
+# A server that froze, or a network that drops what it is sent, is noticed after half a minute.
+_ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 Row = dict[str, Any]
+_REFUSED = "{} refuses the user or password of database_url; correct it in the settings ({})"
 
 
 class Transaction:
     """Statements for one tenant that hold together or not at all."""
 
-    def __init__(self, connection: AsyncConnection[Row], tenant: str) -> None:
+    def __init__(self, connection: AsyncConnection[Row], tenant: str, patience: float) -> None:
         self.connection = connection
         self.tenant = tenant
+        self._patience = patience
 
     async def all(self, name: str, /, **values: Any) -> list[Row]:
         """Run a named statement and return its rows; `%(tenant)s` is filled in."""
-        cursor = await self.connection.execute(query(name), {"tenant": self.tenant, **values})
-        return await cursor.fetchall() if cursor.description else []
+        async with asyncio.timeout(self._patience):
+            cursor = await self.connection.execute(query(name), {"tenant": self.tenant, **values})
+            return await cursor.fetchall() if cursor.description else []
 
     async def one(self, name: str, /, **values: Any) -> Row | None:
         """Run a named statement and return its first row, if any."""
@@ -57,6 +64,7 @@ class Database:
         self.cluster = None if settings.url else Cluster(settings.folder)
         self._pool: AsyncConnectionPool[AsyncConnection[Row]] | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def up(self) -> bool:
@@ -76,6 +84,8 @@ class Database:
         Raises:
             Unavailable: it can't be; the message says why and what to do.
         """
+        if self._closed:
+            raise Unavailable("the server is closing; try again when it is back")
         if self._pool is None:
             await asyncio.shield(self.start())
 
@@ -124,7 +134,7 @@ class Database:
                 raise Unavailable(
                     "database_url is no address of PostgreSQL; write postgresql://user:password@host/name"
                 ) from None
-            return {"connect_timeout": 10, **given}
+            return {"connect_timeout": 10, **_ALIVE, **given}
         reached = await asyncio.to_thread(self.cluster.start)
         async with await _connect({**reached, "dbname": "postgres"}) as admin:
             await admin.execute("SELECT pg_advisory_lock(1)")
@@ -157,7 +167,7 @@ class Database:
             assert pool is not None
             try:
                 async with connection.transaction():
-                    running = Transaction(connection, tenant)
+                    running = Transaction(connection, tenant, self.settings.patience)
                     await running.all("set_tenant")
                     yield running
             finally:
@@ -166,8 +176,10 @@ class Database:
     async def _connection(self) -> AsyncConnection[Row]:
         assert self._pool is not None
         try:
-            return await self._pool.getconn()
-        except PoolTimeout:
+            # The pool's own limit does not hold while it tries whether a connection is alive.
+            async with asyncio.timeout(self.settings.wait + 5):
+                return await self._pool.getconn()
+        except (PoolTimeout, TimeoutError):
             if self.cluster is None:
                 raise
         # Ours to start again; after a crash it takes some seconds to recover.
@@ -184,6 +196,11 @@ class Database:
         row = await running.one("model_of_store")
         assert row is not None
         require_model(row["model"], row["dimensions"], self.settings)
+
+    async def hold_model(self, running: Transaction) -> None:
+        """As `require_model`, and so it stays until the transaction ends."""
+        await running.all("hold_model", lock=MODEL_LOCK)
+        await self.require_model(running)
 
     @contextlib.contextmanager
     def _said_plainly(self) -> Any:
@@ -203,15 +220,17 @@ class Database:
         reason = " ".join(str(error).split())[:300]
         match error:
             case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():
+                return Unavailable(_REFUSED.format(where, reason))
+            case errors.InsufficientPrivilege():
                 return Unavailable(
-                    f"{where} refuses the user or password of database_url; correct it in the settings ({reason})"
+                    f"{where} does not let the role of database_url do what the memory needs ({reason}); "
+                    "grant it CREATE on the database, or start once as the owner of the schema refinery"
                 )
-            case (
-                errors.DiskFull()
-                | errors.OutOfMemory()
-                | errors.ProgramLimitExceeded()
-                | errors.ReadOnlySqlTransaction()
-            ):
+            case errors.DeadlockDetected() | errors.SerializationFailure():
+                return Unavailable(
+                    f"two calls waited for each other in {where}; nothing of this was stored, call again"
+                )
+            case errors.DiskFull() | errors.OutOfMemory() | errors.ReadOnlySqlTransaction():
                 return Unavailable(
                     f"{where} could not store this, and nothing of it was: {reason}; make room and call again"
                 )
@@ -221,16 +240,16 @@ class Database:
                 return Unavailable(
                     f"the vectors of the memory were changed meanwhile ({reason}); start the server again"
                 )
-            case psycopg.OperationalError() | PoolTimeout() | PoolClosed() | OSError():
+            case psycopg.OperationalError() | PoolTimeout() | PoolClosed() | OSError():  # TimeoutError is an OSError
                 if "password" in reason or "authentication" in reason:
-                    return Unavailable(
-                        f"{where} refuses the user or password of database_url; correct it in the settings ({reason})"
-                    )
-                return Unavailable(f"{where} does not answer ({reason}); nothing was lost, call again when it does")
+                    return Unavailable(_REFUSED.format(where, reason))
+                why = reason or "it took too long"
+                return Unavailable(f"{where} does not answer ({why}); nothing was lost, call again when it does")
         return None
 
     async def close(self) -> None:
         """Give all connections back, and leave the embedded cluster."""
+        self._closed = True
         if self._starting is not None:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):

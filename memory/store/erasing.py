@@ -2,50 +2,61 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from ...tools.errors import BadRequest
 from .database import Transaction
 from .memory import Memory
+from .notes import check_label
 from .writing import retire
 
-
-@dataclass(frozen=True)
-class Erased:
-    """How many memories are gone, and the addresses of results that must go with them."""
-
-    memories: int
-    results: tuple[str, ...] = ()
+DropResults = Callable[[Sequence[str]], int]
 
 
-async def forget_memory(memory: Memory, tenant: str, name: str) -> Erased:
-    """Erase a memory with its passages and associations.
+async def forget_memory(memory: Memory, tenant: str, name: str, drop_results: DropResults = len) -> tuple[int, int]:
+    """Erase a memory with its passages and associations, and the result that it tells of.
+
+    Args:
+        memory: the store.
+        tenant: whose memory.
+        name: its id.
+        drop_results: removes kept results by their addresses, and tells how many there were.
+
+    Returns:
+        The number of memories and of results.
 
     Raises:
         BadRequest: there is none of that id.
     """
+    check_label("memory", name)
     async with memory.transaction(tenant) as running:
         if not await running.all("known_ids", ids=[name]):
             raise BadRequest(f"no memory {name!r}; recall shows the ids of memories")
-        return await _erase(running, [name])
+        # Files go first: if the process dies now, who asks again finds what is left.
+        results = drop_results(await _sources(running, [name]))
+        return await _erase(running, [name]), results
 
 
-async def forget_session(memory: Memory, tenant: str, session: str) -> Erased:
-    """Erase a session: its memories, what is known of its calls, and what others keep of it.
+async def forget_session(memory: Memory, tenant: str, session: str, drop_results: DropResults = len) -> tuple[int, int]:
+    """Erase a session: its memories, what is known of its calls with their results, and what others keep of it.
 
     Raises:
         BadRequest: there is no such session.
     """
+    check_label("session", session)
+    await memory.settle()  # what calls of the session have found may still wait to be remembered
     async with memory.transaction(tenant) as running:
+        known = await running.all("hold_session", session=session)
         ids = [row["id"] for row in await running.all("ids_of_session", session=session)]
         results = [row["result"] for row in await running.all("results_of_session", session=session)]
-        known = await running.all("forget_session", session=session)
+        dropped = drop_results([*await _sources(running, ids), *results])
+        await running.all("forget_session", session=session)
         erased = await _erase(running, ids)
     for erase in memory.erasers:
         await erase(tenant, session)
     if not (ids or results or known):
         raise BadRequest(f"no session {session!r} is remembered")
-    return Erased(erased.memories, (*erased.results, *results))
+    return erased, dropped
 
 
 async def prune(memory: Memory, tenant: str, *, days: int, importance: float) -> int:
@@ -53,16 +64,18 @@ async def prune(memory: Memory, tenant: str, *, days: int, importance: float) ->
     async with memory.transaction(tenant) as running:
         rows = await running.all("old_memories", days=days, importance=importance)
         await running.all("prune_runs", days=days)
-        erased = await _erase(running, [row["id"] for row in rows])
-    return erased.memories
+        return await _erase(running, [row["id"] for row in rows])
 
 
-async def _erase(running: Transaction, ids: list[str]) -> Erased:
+async def _sources(running: Transaction, ids: list[str]) -> list[str]:
+    return [row["source"] for row in await running.all("results_of_memories", ids=ids)]
+
+
+async def _erase(running: Transaction, ids: list[str]) -> int:
     if not ids:
-        return Erased(0)
-    results = await running.all("results_of_memories", ids=ids)
+        return 0
     await running.all("hold_memories", ids=ids)
+    await running.all("count_in")
     await running.all("forget_context", ids=ids)
     await retire(running, ids)
-    gone = await running.all("forget_memories", ids=ids)
-    return Erased(len(gone), tuple(row["source"] for row in results))
+    return len(await running.all("forget_memories", ids=ids))

@@ -11,9 +11,9 @@ from pgvector import HalfVector
 from ...tools.errors import BadRequest
 from .database import Row, Transaction
 from .memory import Memory
+from .notes import Kind, check_label
 from .passages import words_of
 from .ranking import Candidate, Ranked, rank
-from .writing import Kind
 
 # Passages that are looked at more closely, by meaning and by words each.
 CANDIDATES = 100
@@ -68,6 +68,8 @@ async def find(memory: Memory, tenant: str, question: Question) -> list[Hit]:
     text = question.text.replace("\0", " ").encode("utf-8", "replace").decode()[:_LONGEST_QUESTION]
     if not text.strip():
         raise BadRequest("query is empty; ask for something in words")
+    check_label("dataset", question.where.dataset)
+    check_label("session", question.where.session)
     vector = HalfVector((await memory.embedder.embed([text]))[0])
     async with memory.transaction(tenant) as running:
         await memory.database.require_model(running)
@@ -131,11 +133,13 @@ async def _touch(memory: Memory, tenant: str, ids: list[str]) -> None:
 
 async def one_memory(memory: Memory, tenant: str, name: str) -> Row | None:
     """Return all that is known of a memory, or None."""
+    check_label("memory", name)
     async with memory.transaction(tenant) as running:
         return await running.one("one_memory", id=name)
 
 
 async def recent(memory: Memory, tenant: str, dataset: str, limit: int = 20) -> list[Row]:
     """Return the latest memories of a dataset that hold."""
+    check_label("dataset", dataset)
     async with memory.transaction(tenant) as running:
         return await running.all("recent_of_dataset", dataset=dataset, limit=limit)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
 from .database import Row, Transaction
 from .memory import Memory
-from .writing import Note, keep
+from .notes import Note, topic_of
+from .writing import keep
 
 if TYPE_CHECKING:
     from ...tools.audit import CallRecord
@@ -21,7 +23,19 @@ _FINDINGS = 6
 _HISTORY = 50
 # Calls that read or write the memory itself, and lists, are no history of the data.
 _OWN = {"remember", "recall", "forget", "associate_memories", "list_datasets"}
+_PIPELINE = ("pipeline", "feature_hash", "pipeline_path", "features")
+_RUN = ("action", "datasets", "fingerprints", "outcome", "seconds", "session", "principal", "result")
 _SEVERE = {"high": 0.8, "medium": 0.6}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is noted of a call, without its result, which may be large and waits for nobody."""
+
+    record: CallRecord
+    datasets: tuple[Facts, ...]
+    pipeline: dict[str, Any] | None
+    note: Note | None
 
 
 class Observer:
@@ -34,32 +48,28 @@ class Observer:
         """Note a call; an answer from the cache is no news."""
         if record.action in _OWN or (outcome is not None and outcome.cached):
             return
-        self._memory.later(lambda: note_call(self._memory, record, outcome))
-
-
-async def note_call(memory: Memory, record: CallRecord, outcome: Outcome | None) -> None:
-    """Write a call into the history, and into the memory what it found."""
-    seen = outcome.datasets if outcome else ()
-    async with memory.transaction(record.tenant) as running:
-        await running.all(
-            "add_run",
-            action=record.action,
-            datasets=[facts.name for facts in seen],
-            fingerprints=record.fingerprints,
-            outcome=record.outcome,
-            seconds=record.seconds,
-            session=record.session,
-            principal=record.principal,
-            result=record.result,
-            started=record.time,
+        saved = outcome.result if outcome and record.action == "save_fe_pipeline" else None
+        seen = _Seen(
+            record,
+            outcome.datasets if outcome else (),
+            {name: saved.get(name) for name in _PIPELINE} if saved else None,
+            experience(record, outcome) if outcome else None,
         )
-        for facts in seen:
+        self._memory.later(lambda: _note_call(self._memory, seen))
+
+
+async def _note_call(memory: Memory, seen: _Seen) -> None:
+    """Write a call into the history, and into the memory what it found."""
+    record = seen.record
+    told = {name: getattr(record, name) for name in _RUN}
+    async with memory.transaction(record.tenant) as running:
+        await running.all("add_run", started=record.time, **told)
+        for facts in seen.datasets:
             await _see(running, facts)
-        if outcome and record.action == "save_fe_pipeline":
-            await _note_pipeline(running, record, outcome.result)
-    note = experience(record, outcome) if outcome else None
-    if note is not None:
-        await keep(memory, record.tenant, note)
+        if seen.pipeline is not None:
+            await running.all("add_pipeline", session=record.session, **seen.pipeline)
+    if seen.note is not None:
+        await keep(memory, record.tenant, seen.note)
 
 
 async def _see(running: Transaction, facts: Facts) -> None:
@@ -72,17 +82,6 @@ async def _see(running: Transaction, facts: Facts) -> None:
         schema_hash=hashlib.sha256(json.dumps(columns).encode()).hexdigest()[:16],
         columns=Jsonb(columns),
         rows=facts.rows,
-    )
-
-
-async def _note_pipeline(running: Transaction, record: CallRecord, result: dict[str, Any]) -> None:
-    await running.all(
-        "add_pipeline",
-        name=result["pipeline"],
-        feature_hash=result["feature_hash"],
-        pipeline_path=result["pipeline_path"],
-        features=result.get("features"),
-        session=record.session,
     )
 
 
@@ -111,7 +110,7 @@ def experience(record: CallRecord, outcome: Outcome) -> Note | None:
         importance=max((_SEVERE.get(one["severity"], 0.4) for one in findings), default=0.4),
         dataset=dataset,
         session=record.session,
-        topic=f"{record.action} {dataset}{compared}{target}"[:400],
+        topic=topic_of(record.action, dataset + compared + target),
         source=record.result,
         fingerprint=" ".join(record.fingerprints) or None,
     )
@@ -136,7 +135,7 @@ def _of_pipeline(record: CallRecord, result: dict[str, Any]) -> Note:
         importance=0.7,
         dataset=dataset,
         session=record.session,
-        topic=f"save_fe_pipeline {result['pipeline']}"[:400],
+        topic=topic_of("save_fe_pipeline", str(result["pipeline"])),
         fingerprint=" ".join(record.fingerprints) or None,
     )
 

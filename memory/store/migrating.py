@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from pathlib import Path
@@ -11,6 +12,8 @@ from psycopg import AsyncConnection, errors, sql
 
 from ...tools.errors import Unavailable
 from .settings import StoreSettings
+
+log = logging.getLogger(__name__)
 
 OLDEST_PGVECTOR = (0, 8, 4)
 SCHEMA = "refinery"
@@ -189,6 +192,11 @@ async def application_role(admin: Connection) -> tuple[str, str] | None:
                 f"the role {admin.info.user!r} passes row-level security and may not create one that does not; "
                 "name a role without BYPASSRLS in database_url"
             )
+        log.warning(
+            "the role %r may not create another that no wall lets through, so the memory is used as itself; "
+            "give it CREATEROLE, or have the schema made by another role than the one in database_url",
+            admin.info.user,
+        )
         return None
     await admin.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
     try:

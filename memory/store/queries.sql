@@ -9,6 +9,14 @@ SELECT set_config('refinery.tenant', %(tenant)s, true);
 -- The model that made the vectors of the store.
 SELECT model, dimensions FROM store;
 
+-- name: hold_model
+-- Keep others from putting other vectors in the place of all until the transaction ends.
+SELECT pg_advisory_xact_lock_shared(%(lock)s);
+
+-- name: newer_on_topic
+-- Since when a later word on a topic holds.
+SELECT valid_from FROM memories WHERE topic = %(topic)s AND valid_to IS NULL AND valid_from > %(valid_from)s;
+
 -- name: size_of_tenant
 -- How many passages the tenant has, and about how many there are of all tenants.
 SELECT (SELECT passages FROM tenants) AS passages,
@@ -18,18 +26,19 @@ SELECT (SELECT passages FROM tenants) AS passages,
 -- Note that a memory was told again, if it is there and holds; the greater importance is kept.
 UPDATE memories SET repeats = repeats + 1, importance = greatest(importance, %(importance)s),
     fingerprint = coalesce(%(fingerprint)s, fingerprint), source = coalesce(%(source)s, source)
-WHERE content_hash = %(content_hash)s AND kind = %(kind)s AND valid_to IS NULL
-    AND coalesce(dataset, '') = coalesce(%(dataset)s, '') AND coalesce(session, '') = coalesce(%(session)s, '')
-    AND coalesce(document, '') = coalesce(%(document)s, '')
+WHERE digest = %(digest)s AND valid_to IS NULL
 RETURNING id;
 
 -- name: last_of_thread
--- What was told last in a thread.
-SELECT content FROM memories WHERE thread = %(thread)s ORDER BY ordinal DESC LIMIT 1;
+-- What was told last in a thread; held, so that nobody forgets it until the transaction ends.
+SELECT id, right(content, 400) AS content FROM memories WHERE thread = %(thread)s ORDER BY ordinal DESC LIMIT 1
+FOR KEY SHARE;
 
 -- name: next_of_thread
 -- Take the next place in a thread; whoever takes one keeps others out until the transaction ends.
-INSERT INTO sessions (tenant, thread, session, length) VALUES (%(tenant)s, %(thread)s, %(session)s, 1)
+INSERT INTO sessions (tenant, thread, session, length)
+VALUES (%(tenant)s, %(thread)s, %(session)s,
+    1 + (SELECT coalesce(max(ordinal), 0) FROM memories WHERE thread = %(thread)s))
 ON CONFLICT (tenant, thread) DO UPDATE SET length = sessions.length + 1
 RETURNING length;
 
@@ -47,9 +56,9 @@ UPDATE memories SET valid_to = now() WHERE id = %(id)s AND valid_to IS NULL RETU
 
 -- name: add_memory
 -- Add a memory; nothing is returned when another process has added the same meanwhile.
-INSERT INTO memories (tenant, id, kind, content, content_hash, importance, dataset, session, thread, ordinal, topic,
+INSERT INTO memories (tenant, id, kind, content, digest, importance, dataset, session, thread, ordinal, topic,
     document, source, fingerprint, created_at, valid_from, valid_to, repeats, accesses, accessed_at)
-VALUES (%(tenant)s, %(id)s, %(kind)s, %(content)s, %(content_hash)s, %(importance)s, %(dataset)s, %(session)s,
+VALUES (%(tenant)s, %(id)s, %(kind)s, %(content)s, %(digest)s, %(importance)s, %(dataset)s, %(session)s,
     %(thread)s, %(ordinal)s, %(topic)s, %(document)s, %(source)s, %(fingerprint)s,
     coalesce(%(created_at)s, now()), coalesce(%(valid_from)s, now()), %(valid_to)s, %(repeats)s, %(accesses)s,
     %(accessed_at)s)
@@ -120,7 +129,7 @@ FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND
 
 -- name: search_widely
 -- Settings of the index for one transaction: keep looking until enough rows pass the filter, nearest first.
-SELECT set_config('hnsw.ef_search', '100', true), set_config('hnsw.iterative_scan', 'strict_order', true),
+SELECT set_config('hnsw.ef_search', '160', true), set_config('hnsw.iterative_scan', 'strict_order', true),
     set_config('hnsw.max_scan_tuples', '200000', true), set_config('enable_seqscan', 'off', true),
     set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true);
 
@@ -225,12 +234,20 @@ ORDER BY strength DESC, id;
 SELECT id FROM memories WHERE id = ANY(%(ids)s) ORDER BY id FOR UPDATE;
 
 -- name: forget_context
--- Take out of the neighbours what came before them: their vectors must not tell of what is forgotten.
+-- Take out of the successors what came before them: their vectors must not tell of what is forgotten.
 UPDATE passages p SET context = NULL
-FROM memories gone JOIN memories next ON next.thread = gone.thread AND next.ordinal > gone.ordinal
-    AND next.ordinal = (SELECT min(o.ordinal) FROM memories o
-        WHERE o.thread = gone.thread AND o.ordinal > gone.ordinal)
-WHERE gone.id = ANY(%(ids)s) AND p.memory = next.id AND p.tenant = next.tenant;
+FROM memories gone CROSS JOIN LATERAL (
+    SELECT o.id FROM memories o WHERE o.thread = gone.thread AND o.ordinal > gone.ordinal ORDER BY o.ordinal LIMIT 1
+) next
+WHERE gone.id = ANY(%(ids)s) AND p.memory = next.id AND p.ordinal = 0 AND p.context IS NOT NULL;
+
+-- name: terms_of_memories
+-- The words of memories.
+SELECT DISTINCT term FROM postings WHERE passage IN (SELECT passage FROM passages WHERE memory = ANY(%(ids)s));
+
+-- name: drop_terms
+-- Erase words that no passage holds any more.
+DELETE FROM terms WHERE term = ANY(%(terms)s) AND passages <= 0;
 
 -- name: ids_of_session
 -- The memories of a session.
@@ -261,19 +278,23 @@ FROM (SELECT count(*) AS n, coalesce(sum(length), 0) AS words FROM blank) blank;
 
 -- name: forget_memories
 -- Erase memories with all that hangs on them; `unpost` comes before.
-WITH rare AS (DELETE FROM terms WHERE passages <= 0)
 DELETE FROM memories WHERE id = ANY(%(ids)s) RETURNING id;
 
+-- name: hold_session
+-- Keep others from writing in a session until the transaction ends.
+SELECT thread FROM sessions WHERE session = %(session)s FOR UPDATE;
+
 -- name: forget_session
--- Erase a session and what is known of its calls.
-WITH calls AS (DELETE FROM runs WHERE session = %(session)s)
-DELETE FROM sessions WHERE session = %(session)s RETURNING thread;
+-- Erase a session and what is known of its calls; pipelines that were saved in it stay, without its label.
+WITH calls AS (DELETE FROM runs WHERE session = %(session)s),
+    saved AS (UPDATE pipelines SET session = NULL WHERE session = %(session)s)
+DELETE FROM sessions WHERE session = %(session)s;
 
 -- name: old_memories
--- Memories older than an age and less important than a bound; those that are no longer valid whatever they weigh.
+-- Memories of an age that weigh less than a bound and were not asked for since; and what has not held for so long.
 SELECT id FROM memories
-WHERE greatest(created_at, accessed_at) < now() - make_interval(days => %(days)s)
-    AND (importance < %(importance)s OR valid_to < now());
+WHERE (greatest(created_at, accessed_at) < now() - make_interval(days => %(days)s) AND importance < %(importance)s)
+    OR valid_to < now() - make_interval(days => %(days)s);
 
 -- name: stats
 -- Counts of the tenant.
@@ -314,7 +335,7 @@ SET last_seen_at = now(), row_count = coalesce(excluded.row_count, datasets.row_
 -- name: add_pipeline
 -- Note a feature pipeline that was saved.
 INSERT INTO pipelines (tenant, name, feature_hash, pipeline_path, features, session)
-VALUES (%(tenant)s, %(name)s, %(feature_hash)s, %(pipeline_path)s, %(features)s, %(session)s)
+VALUES (%(tenant)s, %(pipeline)s, %(feature_hash)s, %(pipeline_path)s, %(features)s, %(session)s)
 ON CONFLICT (tenant, name, feature_hash) DO UPDATE
 SET saved_at = now(), pipeline_path = excluded.pipeline_path, features = excluded.features;
 
@@ -331,7 +352,7 @@ FROM datasets WHERE name = %(name)s ORDER BY last_seen_at DESC LIMIT %(limit)s;
 
 -- name: runs_of_dataset
 -- The latest calls on a dataset.
-SELECT action, outcome, seconds, started_at, result FROM runs WHERE %(name)s = ANY(datasets)
+SELECT action, outcome, seconds, started_at, result FROM runs WHERE datasets @> ARRAY[%(name)s]::text[]
 ORDER BY started_at DESC LIMIT %(limit)s;
 
 -- name: prune_runs

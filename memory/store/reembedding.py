@@ -10,20 +10,20 @@ from psycopg import AsyncConnection
 from ...tools.context import Progress, silent
 from ...tools.embedding_service import EmbeddingService
 from ...tools.errors import LimitExceeded, Unavailable
-from .database import Database
+from .database import MODEL_LOCK, Database
 from .queries import load
 
 _AT_ONCE = 64
 _LOCK = 0x0FEF1AE2
 
 
-async def reembed(database: Database, embedder: EmbeddingService, progress: Progress = silent) -> int:
+async def reembed(database: Database, embedder: EmbeddingService, progress: Progress = silent) -> int | None:
     """Make the vectors of all passages anew with the embedder's model; what was made before an interruption is kept.
 
     Servers may go on meanwhile; once it is done they ask to be started again with the new settings.
 
     Returns:
-        The number of passages that were read.
+        The number of passages that were read; None: the vectors are of that model already.
 
     Raises:
         Unavailable: the role of the settings may not see all tenants, or change tables.
@@ -35,16 +35,21 @@ async def reembed(database: Database, embedder: EmbeddingService, progress: Prog
         if locked is None or not locked["taken"]:
             raise LimitExceeded("another process makes the vectors anew already; wait until it is done")
         if not await _begin(admin, embedder):
-            return 0
+            return None
         done = await _read_rest(admin, embedder, progress)
-        await admin.execute(_statement("index_next"))
+        await _run(admin, "index_next")
         async with admin.transaction():
+            await admin.execute("SELECT pg_advisory_xact_lock(%s)", (MODEL_LOCK,))
             await admin.execute("LOCK TABLE passages IN ACCESS EXCLUSIVE MODE")
             done += await _read_rest(admin, embedder, silent)
-            for statement in _statement("replace").split(b";"):
-                await admin.execute(statement)
+            await _run(admin, "replace")
             await admin.execute(_statement("set_model"), {"model": embedder.model, "dimensions": embedder.dimensions})
         return done
+
+
+async def _run(admin: AsyncConnection[Any], name: str) -> None:
+    for statement in _statement(name).split(b";"):
+        await admin.execute(statement)
 
 
 def _statement(name: str) -> bytes:
@@ -82,8 +87,9 @@ async def _read_rest(admin: AsyncConnection[Any], embedder: EmbeddingService, pr
     count = await (
         await admin.execute("SELECT count(*) AS n FROM passages WHERE next_embedding IS NULL AND embedding IS NOT NULL")
     ).fetchone()
-    total, done = count["n"] if count else 0, 0
-    while rows := await (await admin.execute(_statement("unread"), {"limit": _AT_ONCE})).fetchall():
+    total, done, after = count["n"] if count else 0, 0, 0
+    while rows := await (await admin.execute(_statement("unread"), {"after": after, "limit": _AT_ONCE})).fetchall():
+        after = rows[-1]["passage"]
         with_context = [row for row in rows if row["before"] is not None]
         texts = [row["text"] for row in rows] + [f"{row['before']}\n{row['text']}" for row in with_context]
         vectors = [HalfVector(vector) for vector in await embedder.embed(texts)]

@@ -19,7 +19,8 @@ SELECT p.passage, substr(m.content, p.start + 1, p.stop - p.start) AS text,
         (SELECT o.content FROM memories o WHERE o.tenant = m.tenant AND o.thread = m.thread AND o.ordinal < m.ordinal
             ORDER BY o.ordinal DESC LIMIT 1)), 400) END AS before
 FROM passages p JOIN memories m ON m.tenant = p.tenant AND m.id = p.memory
-WHERE p.next_embedding IS NULL AND p.embedding IS NOT NULL ORDER BY p.tenant, p.passage LIMIT %(limit)s;
+WHERE p.passage > %(after)s AND p.next_embedding IS NULL AND p.embedding IS NOT NULL
+ORDER BY p.passage LIMIT %(limit)s;
 
 -- name: keep_next
 -- Keep new vectors.
@@ -29,11 +30,14 @@ FROM unnest(%(passages)s::bigint[], %(embeddings)s::halfvec[], %(contexts)s::hal
 WHERE p.passage = n.passage;
 
 -- name: index_next
--- The index of the new vectors, made before anybody has to wait for it.
-CREATE INDEX IF NOT EXISTS passages_by_next_meaning ON passages USING hnsw (next_embedding halfvec_cosine_ops);
+-- The index of the new vectors, made while others go on; what an interruption left half made is dropped.
+DROP INDEX IF EXISTS passages_by_next_meaning;
+CREATE INDEX CONCURRENTLY passages_by_next_meaning ON passages USING hnsw (next_embedding halfvec_cosine_ops);
 
 -- name: replace
--- Put the new vectors in the place of the old.
+-- Put the new vectors in the place of the old; what has been forgotten or superseded meanwhile stays so.
+UPDATE passages SET next_embedding = NULL WHERE embedding IS NULL AND next_embedding IS NOT NULL;
+UPDATE passages SET next_context = NULL WHERE context IS NULL AND next_context IS NOT NULL;
 ALTER TABLE passages DROP COLUMN embedding, DROP COLUMN context;
 ALTER TABLE passages RENAME COLUMN next_embedding TO embedding;
 ALTER TABLE passages RENAME COLUMN next_context TO context;

@@ -18,6 +18,7 @@ class StoreSettings:
         model, dimensions: of the vectors.
         connections: most that one process holds.
         wait: seconds that a call waits for a connection.
+        patience: seconds that it waits for one statement.
     """
 
     folder: Path
@@ -26,3 +27,4 @@ class StoreSettings:
     dimensions: int = DIMENSIONS
     connections: int = 8
     wait: float = 10.0
+    patience: float = 120.0

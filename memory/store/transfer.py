@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
+
 from ...tools.errors import BadRequest, DataUnreadable
 from .database import Row, Transaction
 from .memory import Memory
+from .notes import Note
 from .passages import Passage
-from .writing import Link, Note, associate, keep
+from .writing import Link, associate, keep
 
 FORMAT = {"refinery": "memory", "version": 1}
 _AT_ONCE = 200
@@ -86,7 +89,7 @@ async def import_lines(memory: Memory, tenant: str, lines: Iterable[str]) -> Imp
                 count["known" if kept.merged else "memories"] += 1
             elif number > 1:
                 count["associations"] += await _associate(memory, tenant, Link(**document["association"]))
-        except (ValueError, KeyError, TypeError, AttributeError, BadRequest) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, BadRequest, psycopg.Error) as error:
             raise DataUnreadable(
                 f"line {number}: not as exported ({error}); mend or remove it and import again"
             ) from None

@@ -1,73 +1,33 @@
-"""Putting memories into the store: repeats merge, later words on a topic end the earlier ones, long texts are cut."""
+"""Putting memories into the store: repeats merge, later words on a topic end the earlier ones, long texts are cut.
+
+Whoever changes several rows takes them in one order, so that nobody waits for each other: topic, session, memories,
+the tenant's counts, passages.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from pgvector import HalfVector
 
 from ...tools.errors import BadRequest, LimitExceeded
-from .database import Transaction
+from .database import Row, Transaction
 from .memory import Memory
-from .passages import Passage, cut, words_of
+from .notes import Note, Relation, check_label
+from .passages import Passage, cut
 
-Kind = Literal["reasoning", "experience", "knowledge"]
-Relation = Literal["supports", "contradicts", "derived_from", "supersedes", "similar_to"]
-
-LONGEST = 1_000_000
-_LONGEST_LABEL = 400
 # Of what was said before, this much of its end stands before a text when its context is read.
 _BEFORE = 400
 _TRIES = 5
 # Cosine distance within which two memories of a dataset say nearly the same.
 _NEARLY_THE_SAME = 0.2
-
-
-@dataclass(frozen=True)
-class Note:
-    """What is to be remembered.
-
-    Attributes:
-        content: the text; of a document the whole of it.
-        importance: 0 to 1.
-        dataset: name or any label of what it is about.
-        session: label of the conversation or run that it belongs to.
-        topic: what this is the latest word on: what was said on it before no longer holds.
-        supersedes: id of a memory that no longer holds because of this one.
-        document: path of the document that it was read from.
-        source: address of the result that it tells of.
-        fingerprint: of the dataset's content at that time.
-        passages: how the content is cut; empty: by length.
-        past: what an export knows beyond that: id, times, counts.
-    """
-
-    content: str
-    kind: Kind = "reasoning"
-    importance: float = 0.5
-    dataset: str | None = None
-    session: str | None = None
-    topic: str | None = None
-    supersedes: str | None = None
-    document: str | None = None
-    source: str | None = None
-    fingerprint: str | None = None
-    passages: Sequence[Passage] = ()
-    past: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def thread(self) -> str:
-        """Where it stands in order: the session, else the dataset, else the rest."""
-        if self.session is not None:
-            return f"session {self.session}"
-        return f"dataset {self.dataset}" if self.dataset is not None else ""
-
-    @property
-    def content_hash(self) -> bytes:
-        return hashlib.sha256(self.content.encode()).digest()
+# Characters from which on a text is cut in a thread, and passages that are written at once.
+_LONG, _AT_ONCE = 20_000, 100
 
 
 @dataclass(frozen=True)
@@ -78,16 +38,18 @@ class Kept:
     merged: bool = False
     passages: int = 0
     superseded: tuple[str, ...] = ()
-    similar: tuple[dict[str, Any], ...] = ()
+    similar: tuple[Row, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Read:
-    """The passages of a note and their vectors."""
+    """The passages of a note with their words and vectors; `before` is the memory that the first was read after."""
 
     passages: list[Passage]
+    words: list[str]
     embeddings: list[HalfVector]
     contexts: list[HalfVector | None]
+    before: str | None
 
 
 class _WrittenMeanwhile(Exception):
@@ -98,81 +60,54 @@ async def keep(memory: Memory, tenant: str, note: Note) -> Kept:
     """Remember something; the same text about the same dataset in the same session is remembered once.
 
     Raises:
-        BadRequest: the text is empty or no text, a label is too long, or there is no memory to supersede.
+        BadRequest: the text is empty or no text, or a label is too long.
         LimitExceeded: the text is longer than a million characters and no document.
         Unavailable: the database or the embedding does not answer; nothing was stored.
     """
-    _check(note)
+    note.check()
     for _ in range(_TRIES):
         async with memory.transaction(tenant) as running:
             repeated = None if note.past else await _repeat(running, note)
             before = await running.one("last_of_thread", thread=note.thread) if repeated is None else None
         if repeated is not None:
             return Kept(repeated, merged=True)
-        read = await _read(memory, note, before["content"] if before else None)
+        read = await _read(memory, note, before)
         try:
             async with memory.transaction(tenant) as running:
                 return await _add(memory, running, note, read)
         except _WrittenMeanwhile:
             if note.past:
                 return Kept(note.past["id"], merged=True)
-    raise LimitExceeded("others kept writing on the same topic; call again")
-
-
-def _check(note: Note) -> None:
-    if not note.content.strip():
-        raise BadRequest("content is empty; give the text to remember")
-    if len(note.content) > LONGEST and note.document is None:
-        raise LimitExceeded(
-            f"content has {len(note.content):,} characters, more than the {LONGEST:,} that one memory may hold; "
-            "cut it, or put it into a file under the roots and pass that as document"
-        )
-    for name in ("content", "dataset", "session", "topic"):
-        _check_text(name, getattr(note, name))
-
-
-def _check_text(name: str, text: str | None) -> None:
-    if text is None:
-        return
-    if "\0" in text:
-        raise BadRequest(f"{name} holds a NUL character (at {text.index(chr(0)):,}), which no text does; take it out")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise BadRequest(
-            f"{name} is not valid Unicode: half a character (U+{ord(text[error.start]):04X}) stands at {error.start:,}"
-        ) from None
-    if name != "content" and not 0 < len(text) <= _LONGEST_LABEL:
-        raise BadRequest(f"{name} must have 1 to {_LONGEST_LABEL} characters; this has {len(text):,}")
+    raise LimitExceeded("others kept writing the same; call again")
 
 
 async def _repeat(running: Transaction, note: Note) -> str | None:
     """Return the memory that says the same already, once that is noted there."""
-    row = await running.one(
-        "repeat_memory",
-        content_hash=note.content_hash,
-        **{
-            name: getattr(note, name)
-            for name in ("kind", "dataset", "session", "document", "importance", "fingerprint", "source")
-        },
-    )
+    told = {name: getattr(note, name) for name in ("digest", "importance", "fingerprint", "source")}
+    row = await running.one("repeat_memory", **told)
     return row["id"] if row else None
 
 
-async def _read(memory: Memory, note: Note, before: str | None) -> _Read:
+async def _read(memory: Memory, note: Note, before: Row | None) -> _Read:
     """Cut a note into passages, and make the vectors of each alone and with what stands before it."""
-    passages = list(note.passages or cut(note.content))
-    texts, contexts = [], []
+    cutting = asyncio.to_thread(_cut, note) if len(note.content) > _LONG else None
+    passages, words = await cutting if cutting is not None else _cut(note)
+    texts, contexts = [], list[str | None]()
+    said = before["content"] if before else None
     for passage in passages:
-        text = note.content[passage.start : passage.stop]
-        said = passage.place or before
-        texts.append(text)
-        contexts.append(f"{said[-_BEFORE:]}\n{text}" if said else None)
-        before = text
-    vectors = await memory.embedder.embed([*texts, *filter(None, contexts)])
-    halves = [HalfVector(vector) for vector in vectors]
+        texts.append(note.content[passage.start : passage.stop])
+        stands = passage.place or said
+        contexts.append(f"{stands[-_BEFORE:]}\n{texts[-1]}" if stands else None)
+        said = texts[-1]
+    halves = [HalfVector(vector) for vector in await memory.embedder.embed([*texts, *filter(None, contexts)])]
     rest = iter(halves[len(texts) :])
-    return _Read(passages, halves[: len(texts)], [next(rest) if context else None for context in contexts])
+    made = [next(rest) if context else None for context in contexts]
+    return _Read(passages, words, halves[: len(texts)], made, before["id"] if before else None)
+
+
+def _cut(note: Note) -> tuple[list[Passage], list[str]]:
+    passages = list(note.passages or cut(note.content))
+    return passages, [note.words(passage) for passage in passages]
 
 
 async def _add(memory: Memory, running: Transaction, note: Note, read: _Read) -> Kept:
@@ -181,32 +116,20 @@ async def _add(memory: Memory, running: Transaction, note: Note, read: _Read) ->
     Raises:
         _WrittenMeanwhile: another process has written the same, or on the same topic; nothing of this holds.
     """
-    await memory.database.require_model(running)
-    superseded = await _supersede(running, note)
+    await memory.database.hold_model(running)
+    if note.topic is not None:
+        await running.all("lock_topic", topic=note.topic)
     place = await running.one("next_of_thread", thread=note.thread, session=note.session)
     assert place is not None
-    row = {
-        **dict.fromkeys(("created_at", "valid_from", "valid_to", "accessed_at")),
-        "id": secrets.token_hex(8),
-        "repeats": 0,
-        "accesses": 0,
-        **note.past,
-        **{name: getattr(note, name) for name in _COLUMNS},
-    }
+    last = await running.one("last_of_thread", thread=note.thread)
+    row = await _row(running, note)
+    superseded = await _supersede(running, note, row["valid_to"])
     if await running.one("add_memory", ordinal=place["length"], **row) is None:
         raise _WrittenMeanwhile
     await running.all("count_in")
-    await running.all(
-        "add_passages",
-        memory=row["id"],
-        ordinals=list(range(len(read.passages))),
-        starts=[passage.start for passage in read.passages],
-        stops=[passage.stop for passage in read.passages],
-        places=[passage.place for passage in read.passages],
-        embeddings=read.embeddings,
-        contexts=read.contexts,
-        words=[_words(note, passage) for passage in read.passages],
-    )
+    # Only what stands right before may speak in the context: with it, it is forgotten as well.
+    stands = read.before is not None and last is not None and last["id"] == read.before
+    await _add_passages(running, row["id"], read, with_first_context=stands)
     await retire(running, [row["id"]] if row["valid_to"] is not None else superseded)
     for old in superseded:
         await running.all("associate", source=row["id"], target=old, relation="supersedes", strength=1.0)
@@ -215,30 +138,55 @@ async def _add(memory: Memory, running: Transaction, note: Note, read: _Read) ->
 
 
 _COLUMNS = (
-    *("kind", "content", "content_hash", "importance", "dataset", "session", "thread"),
+    *("kind", "content", "digest", "importance", "dataset", "session", "thread"),
     *("topic", "document", "source", "fingerprint"),
 )
 
 
-def _words(note: Note, passage: Passage) -> str:
-    """Return what full text finds a passage by: its own words, its headings, and the label of the dataset."""
-    text = note.content[passage.start : passage.stop]
-    return words_of(" ".join(filter(None, (text, passage.place, note.dataset))))
+async def _row(running: Transaction, note: Note) -> Row:
+    """Return the row of a new memory; one of the past that a later word has ended here is ended."""
+    row = {
+        **dict.fromkeys(("created_at", "valid_from", "valid_to", "accessed_at")),
+        "id": secrets.token_hex(8),
+        "repeats": 0,
+        "accesses": 0,
+        **note.past,
+        **{name: getattr(note, name) for name in _COLUMNS},
+    }
+    if note.topic is not None and row["valid_from"] is not None and row["valid_to"] is None:
+        newer = await running.one("newer_on_topic", topic=note.topic, valid_from=row["valid_from"])
+        row["valid_to"] = newer["valid_from"] if newer else None
+    return row
 
 
-async def _supersede(running: Transaction, note: Note) -> list[str]:
-    ended = []
-    if note.topic is not None and note.past.get("valid_to") is None:
-        await running.all("lock_topic", topic=note.topic)
-        ended += [row["id"] for row in await running.all("close_topic", topic=note.topic)]
-    if note.supersedes is not None:
-        await _require(running, [note.supersedes])
-        await running.all("close_memory", id=note.supersedes)
-        ended.append(note.supersedes)
-    return ended
+async def _supersede(running: Transaction, note: Note, valid_to: datetime | None) -> list[str]:
+    """End what was said so far on the topic of a memory that holds; return the ids."""
+    if note.topic is None or valid_to is not None:
+        return []
+    return [row["id"] for row in await running.all("close_topic", topic=note.topic)]
 
 
-async def _similar(running: Transaction, note: Note, new: str, read: _Read) -> list[dict[str, Any]]:
+async def _add_passages(running: Transaction, memory: str, read: _Read, *, with_first_context: bool) -> None:
+    contexts = list(read.contexts)
+    if not with_first_context and read.passages[0].place is None:
+        contexts[0] = None
+    for start in range(0, len(read.passages), _AT_ONCE):
+        portion = slice(start, start + _AT_ONCE)
+        passages = read.passages[portion]
+        await running.all(
+            "add_passages",
+            memory=memory,
+            ordinals=list(range(start, start + len(passages))),
+            starts=[passage.start for passage in passages],
+            stops=[passage.stop for passage in passages],
+            places=[passage.place for passage in passages],
+            embeddings=read.embeddings[portion],
+            contexts=contexts[portion],
+            words=read.words[portion],
+        )
+
+
+async def _similar(running: Transaction, note: Note, new: str, read: _Read) -> list[Row]:
     if note.dataset is None:
         return []
     return await running.all(
@@ -264,11 +212,16 @@ async def associate(memory: Memory, tenant: str, link: Link) -> None:
     """
     if link.source == link.target:
         raise BadRequest(f"source and target are the same memory {link.source!r}; name two")
+    check_label("source", link.source)
+    check_label("target", link.target)
+    ids = [link.source, link.target]
     async with memory.transaction(tenant) as running:
-        await _require(running, [link.source, link.target])
-        await running.all(
-            "associate", source=link.source, target=link.target, relation=link.relation, strength=link.strength
-        )
+        known = {row["id"] for row in await running.all("hold_memories", ids=ids)}
+        for name in ids:
+            if name not in known:
+                raise BadRequest(f"no memory {name!r}; recall shows the ids of memories")
+        told: dict[str, Any] = {"relation": link.relation, "strength": link.strength}
+        await running.all("associate", source=link.source, target=link.target, **told)
         if link.relation == "supersedes":
             await running.all("close_memory", id=link.target)
             await retire(running, [link.target])
@@ -276,15 +229,9 @@ async def associate(memory: Memory, tenant: str, link: Link) -> None:
 
 async def retire(running: Transaction, ids: Sequence[str]) -> None:
     """Take memories that no longer hold out of what is searched, so that they never crowd out those that do."""
-    if ids:
-        await running.all("count_in")
-        await running.all("unpost", ids=list(ids))
-
-
-async def _require(running: Transaction, ids: Sequence[str]) -> None:
-    for name in ids:
-        _check_text("memory", name)
-    known = {row["id"] for row in await running.all("known_ids", ids=list(ids))}
-    for name in ids:
-        if name not in known:
-            raise BadRequest(f"no memory {name!r}; recall shows the ids of memories")
+    if not ids:
+        return
+    await running.all("count_in")
+    terms = [row["term"] for row in await running.all("terms_of_memories", ids=list(ids))]
+    await running.all("unpost", ids=list(ids))
+    await running.all("drop_terms", terms=terms)

@@ -12,8 +12,9 @@ from refinery.memory.store.cluster import Cluster
 from refinery.memory.store.database import Database
 from refinery.memory.store.finding import Filter, Hit, Question, find
 from refinery.memory.store.memory import Memory
+from refinery.memory.store.notes import Note
 from refinery.memory.store.settings import StoreSettings
-from refinery.memory.store.writing import Kept, Note, keep
+from refinery.memory.store.writing import Kept, keep
 from refinery.tools.pool import Pool
 from refinery.tools.runtime import RuntimeConfig
 from stores import Embedding, Hashing, Server, operated

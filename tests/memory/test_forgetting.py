@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -51,9 +52,14 @@ async def test_a_forgotten_session_goes_with_its_calls_and_what_others_keep_of_i
                 "add_run", action="a", datasets=[], fingerprints=[], outcome="ok", seconds=1.0, session=session,
                 principal="p", result=f"refinery://results/{session}", started=0.0,
             )  # fmt: skip
-    erased = await forget_session(notes.memory, "default", "s")
-    assert erased.memories == 1
-    assert set(erased.results) == {"refinery://results/0123456789abcdef01234567", "refinery://results/s"}
+    dropped: list[str] = []
+
+    def drop(addresses: Sequence[str]) -> int:
+        dropped.extend(addresses)
+        return len(addresses)
+
+    assert await forget_session(notes.memory, "default", "s", drop) == (1, 2)
+    assert set(dropped) == {"refinery://results/0123456789abcdef01234567", "refinery://results/s"}
     assert told == [("default", "s")]
     assert await notes.found("of s", limit=10) == ["of t"]
     assert await notes.rows("SELECT session FROM runs") == [{"session": "t"}]
@@ -76,9 +82,15 @@ async def test_pruning_takes_what_is_old_and_weighs_little_and_what_is_long_supe
         ("old and heavy", 0.9, long_ago),
         ("new and light", 0.2, {}),
         ("old, heavy, superseded", 0.9, {**long_ago, "valid_to": datetime.now(UTC) - timedelta(days=399)}),
+        ("old, heavy, superseded yesterday", 0.9, {**long_ago, "valid_to": datetime.now(UTC) - timedelta(days=1)}),
         ("old and light, but asked for", 0.2, {**long_ago, "accessed_at": datetime.now(UTC)}),
     ):
         await notes.keep(name, importance=importance, past={"id": name, **past} if past else {})
     assert await prune(notes.memory, "default", days=365, importance=0.5) == 2
     rows = await notes.rows("SELECT content FROM memories ORDER BY content")
-    assert [row["content"] for row in rows] == ["new and light", "old and heavy", "old and light, but asked for"]
+    assert [row["content"] for row in rows] == [
+        "new and light",
+        "old and heavy",
+        "old and light, but asked for",
+        "old, heavy, superseded yesterday",
+    ]

@@ -105,7 +105,7 @@ async def test_vectors_are_made_anew_and_an_interruption_costs_only_what_was_not
     done = await reembed(database, rest)
     assert done == 5
     assert len([text for text in rest.read if "\n" not in text]) == 5, "what was made before is not made again"
-    assert await reembed(database, Shorter()) == 0
+    assert await reembed(database, Shorter()) is None
     with pytest.raises(Unavailable, match="'shorter' with 16 dimensions"):
         await notes.keep("more")
     with pytest.raises(Unavailable, match="'shorter' with 16 dimensions"):
@@ -132,6 +132,7 @@ async def test_a_context_is_read_again_with_what_stood_before(notes: Any, store:
 
 def _call(action: str, result: dict[str, Any], *, cached: bool = False, **changes: Any) -> tuple[CallRecord, Outcome]:
     record = CallRecord(
+        datasets=["orders"],
         time=1_750_000_000.0, tenant="default", principal="local", session="s", action=action, fingerprints=["f1"],
         outcome="ok", seconds=0.5, result="refinery://results/0123456789abcdef01234567", **changes,
     )  # fmt: skip
@@ -205,7 +206,12 @@ async def test_states_and_calls_of_a_dataset_are_its_history(notes: Any) -> None
         ("f2", 4, 2),
     ]
     assert len({row["schema_hash"] for row in found["states"]}) == 2
-    assert sorted(row["action"] for row in found["runs"]) == ["basic_info", "basic_info", "save_fe_pipeline"]
+    assert sorted(row["action"] for row in found["runs"]) == [
+        "basic_info",
+        "basic_info",
+        "check_drift",
+        "save_fe_pipeline",
+    ]
     assert await notes.rows("SELECT action, outcome FROM runs WHERE outcome <> 'ok'") == [
         {"action": "check_drift", "outcome": "bad_request"}
     ]

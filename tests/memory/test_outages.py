@@ -273,7 +273,8 @@ from stores import Hashing
 from refinery.memory.store.database import Database
 from refinery.memory.store.memory import Memory
 from refinery.memory.store.settings import StoreSettings
-from refinery.memory.store.writing import Note, keep
+from refinery.memory.store.notes import Note
+from refinery.memory.store.writing import keep
 
 async def main():
     memory = Memory(Database(StoreSettings(Path(sys.argv[1]))), Hashing(), None)

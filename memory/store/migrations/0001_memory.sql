@@ -32,7 +32,7 @@ CREATE TABLE memories (
     id text NOT NULL,
     kind text NOT NULL CHECK (kind IN ('reasoning', 'experience', 'knowledge')),
     content text NOT NULL,
-    content_hash bytea NOT NULL,
+    digest bytea NOT NULL,
     importance real NOT NULL CHECK (importance BETWEEN 0 AND 1),
     dataset text,
     session text,
@@ -50,13 +50,12 @@ CREATE TABLE memories (
     accessed_at timestamptz,
     PRIMARY KEY (tenant, id)
 );
+COMMENT ON COLUMN memories.digest IS 'of content, kind and labels: the same note has the same';
 COMMENT ON COLUMN memories.thread IS 'the session, else the dataset, that it stands in at ordinal';
 COMMENT ON COLUMN memories.topic IS 'what it is the latest word on: the next memory of that topic supersedes it';
 COMMENT ON COLUMN memories.source IS 'where it comes from: the address of a result';
 COMMENT ON COLUMN memories.valid_to IS 'since when it no longer holds; null: it does';
-CREATE UNIQUE INDEX memories_once ON memories
-    (tenant, content_hash, kind, coalesce(dataset, ''), coalesce(session, ''), coalesce(document, ''))
-    WHERE valid_to IS NULL;
+CREATE UNIQUE INDEX memories_once ON memories (tenant, digest) WHERE valid_to IS NULL;
 CREATE UNIQUE INDEX memories_in_order ON memories (tenant, thread, ordinal);
 CREATE INDEX memories_of_dataset ON memories (tenant, dataset, created_at) WHERE dataset IS NOT NULL;
 CREATE INDEX memories_of_session ON memories (tenant, session) WHERE session IS NOT NULL;

@@ -41,5 +41,6 @@ CREATE TABLE runs (
     PRIMARY KEY (tenant, run)
 );
 COMMENT ON TABLE runs IS 'calls of actions: what was done to which data, with what outcome';
+CREATE INDEX runs_of_dataset ON runs USING gin (datasets);
 CREATE INDEX runs_by_time ON runs (tenant, started_at);
 CREATE INDEX runs_of_session ON runs (tenant, session) WHERE session IS NOT NULL;
