@@ -58,12 +58,15 @@ class Cluster:
 
     def stop(self) -> None:
         """Leave it; it is stopped when no other process is left."""
+        import psutil
+
         with self._lock:
             if self._server is None:
                 return
             with locked(self.folder.with_name("lock")):
                 _forget_the_dead(self._server)
-                self._server.cleanup()
+                with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended by itself
+                    self._server.cleanup()
             self._server = None
 
 
