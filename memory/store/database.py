@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
 
 import psycopg
 from pgvector.psycopg import register_vector_async
@@ -26,10 +28,34 @@ log = logging.getLogger(__name__)
 DATABASE = "refinery"
 # Held shared by who writes vectors, alone by who puts others in the place of all.
 MODEL_LOCK = 0x0FEF1AE3
+_ATTEMPTS = 5
 # A server that froze, or a network that drops what it is sent, is noticed after half a minute.
 _ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 Row = dict[str, Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 _REFUSED = "{} refuses the user or password of database_url; correct it in the settings ({})"
+
+
+class Contended(Unavailable):
+    """Two transactions waited for each other, and this one gave way."""
+
+
+def again_when_contended(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Have a function that opens its own transactions begin anew when one of them gave way to another."""
+
+    @functools.wraps(function)
+    async def attempt(*args: P.args, **kwargs: P.kwargs) -> T:
+        for tried in range(_ATTEMPTS):
+            try:
+                return await function(*args, **kwargs)
+            except Contended:
+                if tried == _ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(random.random() * 0.05)
+        raise AssertionError
+
+    return attempt
 
 
 class Transaction:
@@ -227,9 +253,7 @@ class Database:
                     "grant it CREATE on the database, or start once as the owner of the schema refinery"
                 )
             case errors.DeadlockDetected() | errors.SerializationFailure():
-                return Unavailable(
-                    f"two calls waited for each other in {where}; nothing of this was stored, call again"
-                )
+                return Contended(f"two calls waited for each other in {where}; nothing of this was stored, call again")
             case errors.DiskFull() | errors.OutOfMemory() | errors.ReadOnlySqlTransaction():
                 return Unavailable(
                     f"{where} could not store this, and nothing of it was: {reason}; make room and call again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...tools.errors import BadRequest
-from .database import Transaction
+from .database import Transaction, again_when_contended
 from .memory import Memory
 from .notes import check_label
 from .writing import retire
@@ -13,6 +13,7 @@ from .writing import retire
 DropResults = Callable[[Sequence[str]], int]
 
 
+@again_when_contended
 async def forget_memory(memory: Memory, tenant: str, name: str, drop_results: DropResults = len) -> tuple[int, int]:
     """Erase a memory with its passages and associations, and the result that it tells of.
 
@@ -37,6 +38,7 @@ async def forget_memory(memory: Memory, tenant: str, name: str, drop_results: Dr
         return await _erase(running, [name]), results
 
 
+@again_when_contended
 async def forget_session(memory: Memory, tenant: str, session: str, drop_results: DropResults = len) -> tuple[int, int]:
     """Erase a session: its memories, what is known of its calls with their results, and what others keep of it.
 
@@ -59,6 +61,7 @@ async def forget_session(memory: Memory, tenant: str, session: str, drop_results
     return erased, dropped
 
 
+@again_when_contended
 async def prune(memory: Memory, tenant: str, *, days: int, importance: float) -> int:
     """Erase memories that nobody asked for in so many days and that weigh less, and calls older than that."""
     async with memory.transaction(tenant) as running:

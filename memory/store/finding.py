@@ -9,7 +9,7 @@ from typing import Any
 from pgvector import HalfVector
 
 from ...tools.errors import BadRequest
-from .database import Row, Transaction
+from .database import Row, Transaction, again_when_contended
 from .memory import Memory
 from .notes import Kind, check_label
 from .passages import words_of
@@ -126,6 +126,7 @@ async def _hits(running: Transaction, ranked: list[Ranked], *, associated: bool)
     ]
 
 
+@again_when_contended
 async def _touch(memory: Memory, tenant: str, ids: list[str]) -> None:
     async with memory.transaction(tenant) as running:
         await running.all("touch_memories", ids=ids)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.types.json import Jsonb
 
-from .database import Row, Transaction
+from .database import Row, Transaction, again_when_contended
 from .memory import Memory
 from .notes import Note, topic_of
 from .writing import keep
@@ -58,6 +58,7 @@ class Observer:
         self._memory.later(lambda: _note_call(self._memory, seen))
 
 
+@again_when_contended
 async def _note_call(memory: Memory, seen: _Seen) -> None:
     """Write a call into the history, and into the memory what it found."""
     record = seen.record

@@ -16,7 +16,7 @@ from typing import Any
 from pgvector import HalfVector
 
 from ...tools.errors import BadRequest, LimitExceeded
-from .database import Row, Transaction
+from .database import Row, Transaction, again_when_contended
 from .memory import Memory
 from .notes import Note, Relation, check_label
 from .passages import Passage, cut
@@ -56,6 +56,7 @@ class _WrittenMeanwhile(Exception):
     """The unique indexes of the table let no second memory of the same in."""
 
 
+@again_when_contended
 async def keep(memory: Memory, tenant: str, note: Note) -> Kept:
     """Remember something; the same text about the same dataset in the same session is remembered once.
 
@@ -204,6 +205,7 @@ class Link:
     strength: float = 1.0
 
 
+@again_when_contended
 async def associate(memory: Memory, tenant: str, link: Link) -> None:
     """Associate two memories; what is superseded no longer holds from now on.
 
