@@ -79,7 +79,7 @@ def _server(folder: Path) -> PostgresServer:
         _make(folder)
         server = get_server(folder, start=False)
         # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
-        server._lock = contextlib.nullcontext()  # type: ignore[assignment]
+        server._lock = contextlib.nullcontext()
         server.start()
         _forget_the_dead(server)
     return server
