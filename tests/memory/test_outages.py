@@ -19,10 +19,13 @@ import psutil
 import pytest
 from refinery.memory.store.cluster import Cluster
 from refinery.memory.store.database import Database
+from refinery.memory.store.memory import Memory
+from refinery.memory.store.notes import Note
 from refinery.memory.store.settings import StoreSettings
+from refinery.memory.store.writing import keep
 from refinery.tools.embedding import MODEL
 from refinery.tools.errors import Unavailable
-from stores import operated, pg_ctl
+from stores import Hashing, operated, pg_ctl
 
 
 async def _refusal(settings: StoreSettings) -> str:
@@ -172,6 +175,50 @@ async def test_a_full_disk_is_said_and_nothing_is_lost(notes: Any) -> None:
     await notes.keep("during")
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with little room."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", folder], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    _stop(folder / "w" / "data")
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+async def test_a_disk_that_is_really_full_loses_nothing_and_serves_again_when_there_is_room(small_disk: Path) -> None:
+    memory = Memory(Database(StoreSettings(small_disk / "w" / "data", wait=3)), Hashing(), None)  # type: ignore[arg-type]
+    await memory.ready()
+    kept, ballast = list[str](), small_disk / "ballast"
+    kept.append((await keep(memory, "default", Note("before"))).id)
+    free = shutil.disk_usage(small_disk).free
+    ballast.write_bytes(bytes(max(0, free - 2_000_000)))
+    with pytest.raises(Unavailable) as caught:
+        await _keep_on(memory, kept)
+    assert "could not store this" in str(caught.value) or "does not answer" in str(caught.value)
+    ballast.unlink()
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            kept.append((await keep(memory, "default", Note("after"))).id)
+            break
+        except Unavailable:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.5)
+    async with memory.transaction("default") as running:
+        rows = await (await running.connection.execute("SELECT id FROM memories")).fetchall()
+    assert {row["id"] for row in rows} >= set(kept)
+    await memory.database.close()
+
+
+async def _keep_on(memory: Memory, kept: list[str]) -> None:
+    for number in range(200):
+        text = f"{number} {os.urandom(20_000).hex()}"
+        kept.append((await keep(memory, "default", Note(text))).id)
+
+
 async def test_lost_connections_are_made_anew(notes: Any) -> None:
     await notes.keep("before")
     async with notes.memory.database.admin() as admin:
@@ -272,7 +319,10 @@ sys.path.insert(0, sys.argv[3])
 from stores import Hashing
 from refinery.memory.store.database import Database
 from refinery.memory.store.memory import Memory
+from refinery.memory.store.memory import Memory
+from refinery.memory.store.notes import Note
 from refinery.memory.store.settings import StoreSettings
+from refinery.memory.store.writing import keep
 from refinery.memory.store.notes import Note
 from refinery.memory.store.writing import keep
 
