@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader, PdfWriter
-from refinery.memory.store import documents
-from refinery.memory.store.documents import Document, parse_document, read_document
+from refinery.memory.store.documents import Document, decoding, parse_document, read_document
+from refinery.memory.store.documents import pdf as pdf_reader
 from refinery.memory.store.passages import LONGEST
 from refinery.tools.errors import BadRequest, DataUnreadable, LimitExceeded
 from refinery.tools.pool import Pool
@@ -465,22 +465,22 @@ def test_what_is_no_file_is_refused(tmp_path, name):
     ],
 )
 def test_a_document_has_no_more_characters_than_allowed(tmp_path, monkeypatch, name, content):
-    monkeypatch.setattr(documents, "MOST_CHARACTERS", 100)
+    monkeypatch.setattr(decoding, "MOST_CHARACTERS", 100)
     with pytest.raises(LimitExceeded, match=f"'{name}' holds more than 100 characters.*split it"):
         parsed(tmp_path, content, name)
 
 
 def test_a_document_may_have_all_the_characters_that_are_allowed(tmp_path, monkeypatch):
-    assert documents.MOST_CHARACTERS == 5_000_000
-    monkeypatch.setattr(documents, "MOST_CHARACTERS", 100)
+    assert decoding.MOST_CHARACTERS == 5_000_000
+    monkeypatch.setattr(decoding, "MOST_CHARACTERS", 100)
     for encoding in ("utf-8-sig", "utf-32"):
         assert len(parsed(tmp_path, ("ä" * 100).encode(encoding), "a.txt").text) == 100
     assert len(parsed(tmp_path, f"<p>{'x' * 100}<script>{'y' * 100}</script>", "a.html").text) == 100
 
 
 def test_a_pdf_has_no_more_pages_than_allowed(tmp_path, monkeypatch):
-    assert documents.MOST_PAGES == 2_000
-    monkeypatch.setattr(documents, "MOST_PAGES", 2)
+    assert pdf_reader.MOST_PAGES == 2_000
+    monkeypatch.setattr(pdf_reader, "MOST_PAGES", 2)
     assert places(parsed(tmp_path, pdf("a", "b"), "a.pdf")) == ["page 1", "page 2"]
     with pytest.raises(LimitExceeded, match=r"'a.pdf' has 3 pages, over the 2 .*split it"):
         parsed(tmp_path, pdf("a", "b", "c"), "a.pdf")
