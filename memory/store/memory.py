@@ -98,15 +98,25 @@ class Memory:
                 self._chores.task_done()
 
     async def settle(self, seconds: float = 60.0) -> None:
-        """Wait until the chores so far are done."""
-        if "chores" in self._tasks:
+        """Wait until the chores so far are done.
+
+        Raises:
+            Unavailable: they are not in that time.
+        """
+        if "chores" not in self._tasks:
+            return
+        try:
             async with asyncio.timeout(seconds):
                 await self._chores.join()
+        except TimeoutError:
+            raise Unavailable(
+                f"what earlier calls have found could not be written within {seconds:g} seconds; call again"
+            ) from None
 
     async def close(self) -> None:
         """Do what chores can be done in some seconds, and end everything."""
         if self.database.up:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(Unavailable):
                 await self.settle(_LAST_SECONDS)
         for task in self._tasks.values():
             task.cancel()
