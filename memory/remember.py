@@ -57,7 +57,7 @@ class Remembered(Answer):
 @action("Remember", pure=False, read_only=False, masked=False)
 async def remember(
     content: str | None = None,
-    kind: Kind = "reasoning",
+    kind: Kind | None = None,
     importance: Annotated[float, Field(ge=0, le=1)] = 0.5,
     dataset: str | None = None,
     session: str | None = None,
@@ -69,7 +69,7 @@ async def remember(
 
     Args:
         content: one finding in plain words, with its numbers
-        kind: reasoning (why), experience (what happened), knowledge (what is so)
+        kind: reasoning (why; default), experience (what happened), knowledge (what is so; default of a document)
         importance: 0 to 1
         dataset: name or label of what it is about
         session: label of this conversation
@@ -85,7 +85,7 @@ async def remember(
     if (content is None) == (document is None):
         raise BadRequest("remember takes either content, a text, or document, the path of a file; give one of the two")
     labels: dict[str, Any] = {
-        "kind": kind,
+        "kind": kind or ("reasoning" if document is None else "knowledge"),
         "importance": importance,
         "dataset": dataset,
         "session": session or context.caller.session,
@@ -107,7 +107,7 @@ async def remember(
 
 
 async def _read(memory: Memory, document: str, context: Context, labels: Mapping[str, Any]) -> Note:
-    """Read a document in a worker; a later reading of the same file supersedes the earlier."""
+    """Read a document in a worker; a later reading of the same file for the same dataset supersedes the earlier."""
     from .store.documents import read_document
 
     path = context.opener.policy.readable(document)
@@ -116,7 +116,7 @@ async def _read(memory: Memory, document: str, context: Context, labels: Mapping
     return Note(
         read["text"],
         document=str(path),
-        topic=topic_of("document", str(path)),
+        topic=topic_of("document", str(path), "of", str(labels["dataset"])),
         passages=[Passage(*passage) for passage in read["passages"]],
         **labels,
     )

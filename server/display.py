@@ -21,6 +21,7 @@ _COLOURS = {
     "WARNING": "yellow",
     "PASSED": "green",
 }
+_IN_THE_TEXT = frozenset({"findings", "memories"})
 _MAX_COLUMNS = 8
 _MAX_ROWS = 20
 
@@ -71,9 +72,9 @@ def _console() -> Console:
 
 
 def _main_table(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the first list of records in a result, findings aside: they are in the text."""
+    """Return the first list of records in a result, but for those that the text has told."""
     for name, value in result.items():
-        if name != "findings" and isinstance(value, list) and value and isinstance(value[0], dict):
+        if name not in _IN_THE_TEXT and isinstance(value, list) and value and isinstance(value[0], dict):
             return value
     return []
 

@@ -85,7 +85,9 @@ def import_(
 @app.command()
 def prune(
     days: Annotated[int, typer.Option(min=1, help="older than this, and not asked for since")] = 365,
-    importance: Annotated[float, typer.Option(min=0, max=1, help="and less important than this")] = 0.5,
+    importance: Annotated[
+        float, typer.Option(min=0, max=1, help="and less important than this; what is remembered has 0.5")
+    ] = 0.6,
     tenant: Tenant = None,
     config: Config = None,
 ) -> None:

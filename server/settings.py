@@ -169,8 +169,11 @@ def _explain(error: ValidationError, file: Path | None) -> str:
     for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            match = nearest(key, _keys(_read(DEFAULTS)))
-            lines.append(f"unknown setting {key!r}" + (f"; did you mean {match!r}?" if match else ""))
+            known = _keys(_read(DEFAULTS))
+            match = nearest(key, known)
+            nested = f"; write it nested, {': {'.join(key.split('.'))}: …" + "}" * key.count(".")
+            meant = nested if key in known else f"; did you mean {match!r}?" if match else ""
+            lines.append(f"unknown setting {key!r}{meant}")
         else:
             lines.append(f"setting {key!r}: {problem['msg']}")
     where = f" (from {file} or the environment)" if file else " (from the environment, REFINERY_…)"

@@ -242,7 +242,7 @@ class Database:
             raise told from error
 
     def _told(self, error: Exception) -> RefineryError | None:
-        where = "the embedded PostgreSQL" if self.cluster else "the database of the memory"
+        where = "the embedded PostgreSQL" if self.cluster else "the database of the memory (database_url)"
         reason = " ".join(str(error).split())[:300]
         match error:
             case errors.InvalidPassword() | errors.InvalidAuthorizationSpecification():

@@ -144,3 +144,9 @@ async def recent(memory: Memory, tenant: str, dataset: str, limit: int = 20) -> 
     check_label("dataset", dataset)
     async with memory.transaction(tenant) as running:
         return await running.all("recent_of_dataset", dataset=dataset, limit=limit)
+
+
+async def labels(memory: Memory, tenant: str) -> list[str]:
+    """Return the datasets that most is remembered about."""
+    async with memory.transaction(tenant) as running:
+        return [row["dataset"] for row in await running.all("labels_of_datasets")]

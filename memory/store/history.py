@@ -45,8 +45,8 @@ class Observer:
         self._memory = memory
 
     def __call__(self, record: CallRecord, outcome: Outcome | None) -> None:
-        """Note a call; an answer from the cache is no news."""
-        if record.action in _OWN or (outcome is not None and outcome.cached):
+        """Note a call; what an answer from the cache says may not have been remembered yet, and else merges."""
+        if record.action in _OWN:
             return
         saved = outcome.result if outcome and record.action == "save_fe_pipeline" else None
         seen = _Seen(

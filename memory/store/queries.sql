@@ -199,6 +199,11 @@ SELECT id, kind, left(content, 2000) AS content, importance, session, document, 
 FROM memories WHERE dataset = %(dataset)s AND valid_to IS NULL
 ORDER BY created_at DESC, id LIMIT %(limit)s;
 
+-- name: labels_of_datasets
+-- The labels of datasets that most is remembered about.
+SELECT dataset FROM memories WHERE dataset IS NOT NULL AND valid_to IS NULL
+GROUP BY dataset ORDER BY count(*) DESC, dataset LIMIT 20;
+
 -- name: similar_memories
 -- Memories that hold and say nearly the same of the same dataset.
 SELECT m.id, left(m.content, 300) AS content, 1 - (p.embedding <=> %(vector)s) AS similarity
@@ -212,7 +217,8 @@ ORDER BY 3 DESC LIMIT 3;
 -- Associate two memories, or change the strength of what associates them.
 INSERT INTO associations (tenant, source, target, relation, strength)
 VALUES (%(tenant)s, %(source)s, %(target)s, %(relation)s, %(strength)s)
-ON CONFLICT (tenant, source, target, relation) DO UPDATE SET strength = excluded.strength;
+ON CONFLICT (tenant, source, target, relation) DO UPDATE SET strength = excluded.strength
+RETURNING xmax = 0 AS is_new;
 
 -- name: known_ids
 -- Which of some memories there are.

@@ -10,8 +10,8 @@ Zaragoza, 2009) as a part of what a passage with every word of the question woul
 shares but its common words with anything is decided by meaning, and one that shares its rare words by words; ranks
 (RRF) or scores scaled to the best hit cannot tell the two apart. What stands near good answers is likelier to be one:
 by how much a neighbour in the session passes the twentieth best score of all, 0.3 of that is added, of those beyond
-0.15, and of the mean of the session's three best 0.4. Recency and importance multiply the sum by at most 1.1 and at
-least 0.9 each. The constants were chosen on `benchmarks/retrieval.py`, where they lie on a wide plateau.
+0.15, and of the mean of the session's three best 0.4. Recency and importance multiply the sum by at most 1.05 and at
+least 0.95 each. The constants were chosen on `benchmarks/retrieval.py`, where they lie on a wide plateau.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from datetime import datetime
 
 CONTEXT, WORDS, POWER = 0.75, 2.0, 1.5
 NEIGHBOURS, SESSION, BEST, GOOD = (0.3, 0.15), 0.4, 3, 20
-RECENCY, IMPORTANCE, HALF_LIFE_DAYS = 0.1, 0.1, 90
+RECENCY, IMPORTANCE, HALF_LIFE_DAYS = 0.05, 0.05, 90
 
 
 @dataclass(frozen=True)

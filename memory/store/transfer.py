@@ -111,5 +111,4 @@ async def _associate(memory: Memory, tenant: str, link: Link) -> bool:
         known = await running.all("known_ids", ids=[link.source, link.target])
     if len(known) < 2:
         return False
-    await associate(memory, tenant, link)
-    return True
+    return await associate(memory, tenant, link)

@@ -206,8 +206,11 @@ class Link:
 
 
 @again_when_contended
-async def associate(memory: Memory, tenant: str, link: Link) -> None:
+async def associate(memory: Memory, tenant: str, link: Link) -> bool:
     """Associate two memories; what is superseded no longer holds from now on.
+
+    Returns:
+        Whether they were not so before.
 
     Raises:
         BadRequest: one of them does not exist, or both are the same.
@@ -223,10 +226,11 @@ async def associate(memory: Memory, tenant: str, link: Link) -> None:
             if name not in known:
                 raise BadRequest(f"no memory {name!r}; recall shows the ids of memories")
         told: dict[str, Any] = {"relation": link.relation, "strength": link.strength}
-        await running.all("associate", source=link.source, target=link.target, **told)
+        made = await running.one("associate", source=link.source, target=link.target, **told)
         if link.relation == "supersedes":
             await running.all("close_memory", id=link.target)
             await retire(running, [link.target])
+    return bool(made and made["is_new"])
 
 
 async def retire(running: Transaction, ids: Sequence[str]) -> None:

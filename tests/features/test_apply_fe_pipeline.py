@@ -56,6 +56,14 @@ def test_a_target_there_is_ignored_and_new_columns_are_told(lab: Lab, saved: Any
     assert "1 column not known to the pipeline and ignored: colour" in told
 
 
+def test_of_columns_that_no_feature_depends_on_nothing_is_said(lab: Lab) -> None:
+    frame = mixed()
+    pipeline = lab.auto(frame, pipeline="shop")
+    lab.call("select_features", pipeline=pipeline, method="variance", k=1)
+    lab.call("save_fe_pipeline", pipeline=pipeline)
+    assert not [finding for finding in _apply(lab, frame).findings if finding.metric == "new_gaps"]
+
+
 def test_unseen_levels_new_nulls_and_extremes_have_a_place(lab: Lab, saved: Any) -> None:
     new = mixed(rows=100, seed=9).drop(columns="y")
     new.loc[:20, "city"], new.loc[:20, "shop"], new.loc[:20, "note"] = "Atlantis", "shop-999", "zzz yyy"

@@ -177,12 +177,12 @@ async def test_the_next_result_of_a_check_supersedes_the_last_and_an_equal_one_m
     observe = Observer(notes.memory)
     for status in ("failed", "failed", "passed"):
         observe(*_call("check_missing_values", {**CHECK, "status": status}))
-    observe(*_call("check_missing_values", {**CHECK, "status": "warning"}, cached=True))
+    observe(*_call("check_missing_values", {**CHECK, "status": "passed"}, cached=True))
     await notes.memory.settle()
     rows = await notes.rows("SELECT content, repeats, valid_to IS NULL AS valid FROM memories ORDER BY created_at")
     assert [(row["content"].split(": ")[1][:6], row["repeats"], row["valid"]) for row in rows] == [
         ("failed", 1, False),
-        ("passed", 0, True),
+        ("passed", 1, True),
     ]
 
 

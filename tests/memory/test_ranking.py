@@ -32,10 +32,10 @@ def candidate(number: int, **changes: Any) -> Candidate:
 
 
 def test_the_score_is_that_of_the_formula() -> None:
-    """(0.4 + 0.75 * 0.2) / 1.75 + 2 * 0.25 ** 1.5 = 0.5643; today counts 1.1, importance 0.75 counts 1.05."""
+    """(0.4 + 0.75 * 0.2) / 1.75 + 2 * 0.25 ** 1.5 = 0.5643; today counts 1.05, importance 0.75 counts 1.025."""
     one = rank([candidate(1, context=0.2, words=0.25, importance=0.75)], NOW)[0]
-    assert one.score == pytest.approx(((0.4 + 0.15) / 1.75 + 2 * 0.125) * 1.1 * 1.05)
-    assert one.why == {"meaning": 0.4, "words": 0.25, "context": -0.0857, "recency": 1.1, "importance": 1.05}
+    assert one.score == pytest.approx(((0.4 + 0.15) / 1.75 + 2 * 0.125) * 1.05 * 1.025)
+    assert one.why == {"meaning": 0.4, "words": 0.25, "context": -0.0857, "recency": 1.05, "importance": 1.025}
 
 
 def test_the_parts_make_up_the_score() -> None:
@@ -63,8 +63,8 @@ def test_a_memory_counts_by_its_best_passage_and_comes_once() -> None:
 @pytest.mark.parametrize("importance", [0.0, 0.5, 1.0])
 def test_recency_and_importance_are_bounded(days: int, importance: float) -> None:
     one = rank([candidate(1, created_at=NOW - timedelta(days=days), importance=importance)], NOW)[0]
-    assert 0.9 <= one.why["recency"] <= 1.1
-    assert 0.9 <= one.why["importance"] <= 1.1
+    assert 0.95 <= one.why["recency"] <= 1.05
+    assert 0.95 <= one.why["importance"] <= 1.05
     if days == 90:
         assert one.why["recency"] == 1.0, "half of the bonus is gone after ninety days"
 

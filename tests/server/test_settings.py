@@ -36,6 +36,7 @@ def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.Monke
         ("limit: {seconds: 1}", "unknown setting 'limit'; did you mean 'limits'"),
         ("limits: {second: 1}", "unknown setting 'limits.second'; did you mean 'limits.seconds'"),
         ("limits: {seconds: soon}", "setting 'limits.seconds'"),
+        ("memory.enabled: false", r"unknown setting 'memory.enabled'; write it nested, memory: {enabled: …}"),
         ("workers: 0", "setting 'workers'"),
         ("engine: spark", "setting 'engine'"),
         ("a: [", "is not YAML"),

@@ -120,8 +120,9 @@ def apply(
     rows = Conformity(saved, dataset)
     rows.check()
     unreadable = Unreadable(rows.inputs, dataset.schema)
-    novelty = Novelty(saved.manifest.get("seen", {}))
     names = [column["name"] for column in rows.inputs]
+    # What no feature depends on is not read, and so says nothing.
+    novelty = Novelty({name: told for name, told in saved.manifest.get("seen", {}).items() if name in names})
     remove_unfinished(path.parent, _pid())
     sweep_unfinished(path.parent)
     unfinished = path.with_name(f"{unfinished_prefix()}{path.name}")
