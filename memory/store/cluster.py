@@ -23,6 +23,7 @@ SUPERUSER = "postgres"
 
 # Who may connect: the user that runs Refinery, known to the operating system, as whoever Refinery says. Left to itself
 # the package trusts everyone who reaches the socket, which for a long path lies in a folder open to all.
+_SHORT = 70
 _ACCESS = "local all all peer map=refinery\n"
 
 
@@ -80,9 +81,15 @@ def _server(folder: Path) -> PostgresServer:
         server = get_server(folder, start=False)
         # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
         server._lock = contextlib.nullcontext()
+        server.runtime_path = _short(server.runtime_path)
         server.start()
         _forget_the_dead(server)
     return server
+
+
+def _short(folder: Path) -> Path:
+    """Return a folder in which a socket may lie whose data folder has too long a path: 107 bytes are all it has."""
+    return folder if len(os.fsencode(folder)) < _SHORT else Path("/tmp")  # noqa: S108 - peers alone are let in
 
 
 def _make(folder: Path) -> None:

@@ -20,7 +20,7 @@ def test_the_example_goes_through_all_nine_steps_and_applies_them_to_rows_held_b
         text=True,
         encoding="utf-8",
         timeout=400,
-        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONIOENCODING": "utf-8", "COLUMNS": "160"},
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -23,14 +24,15 @@ TEMPLATE = "refinery_template"
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One PostgreSQL for the whole run."""
-    cluster = Cluster(tmp_path_factory.mktemp("postgres") / "data")
-    made = operated(cluster)
-    made.execute(f"CREATE DATABASE {TEMPLATE}")
-    asyncio.run(_migrate(made))
-    yield made
-    cluster.stop()
+def server() -> Iterator[Server]:
+    """One PostgreSQL for the whole run; not below pytest's own folder, which another run may close to other users."""
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder) / "data")
+        made = operated(cluster)
+        made.execute(f"CREATE DATABASE {TEMPLATE}")
+        asyncio.run(_migrate(made))
+        yield made
+        cluster.stop()
 
 
 async def _migrate(server: Server) -> None:

@@ -373,6 +373,19 @@ async def test_of_two_processes_that_write_and_are_killed_nothing_committed_is_l
     assert not (folder / "postmaster.pid").exists(), "the last to leave stops it, whoever was killed before"
 
 
+async def test_a_workspace_with_a_long_path_has_its_socket_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / ("long" * 30) / "w" / "data"
+    monkeypatch.setenv("TMPDIR", str(folder.parents[1]))
+    folder.parent.mkdir(parents=True)
+    attempt = "from pathlib import Path; from refinery.memory.store.cluster import Cluster; import sys\n"
+    attempt += "cluster = Cluster(Path(sys.argv[1])); print(cluster.start()['host']); cluster.stop()"
+    done = subprocess.run([sys.executable, "-c", attempt, folder], capture_output=True, text=True)
+    assert len(done.stdout.strip()) < 100, done.stderr
+    assert done.stdout.startswith("/"), done.stderr
+
+
 async def test_only_the_user_who_runs_it_may_reach_the_embedded_cluster(workspace: Path) -> None:
     if os.geteuid() != 0:
         pytest.skip("another user's attempt can be made by root alone")
