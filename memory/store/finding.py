@@ -21,7 +21,7 @@ CANDIDATES = 100
 _COMPARED = 8_000
 _INDEX_FROM = 0.1
 # Postings read for one question; common words are left out beyond.
-_POSTINGS = 6_000
+_POSTINGS = 4_000
 _LONGEST_QUESTION = 10_000
 # Characters; of a longer memory, or a document, the passage that answers is shown.
 _PAGE = 4_000

@@ -129,7 +129,7 @@ FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND
 
 -- name: search_widely
 -- Settings of the index for one transaction: keep looking until enough rows pass the filter, nearest first.
-SELECT set_config('hnsw.ef_search', '160', true), set_config('hnsw.iterative_scan', 'strict_order', true),
+SELECT set_config('hnsw.ef_search', '200', true), set_config('hnsw.iterative_scan', 'strict_order', true),
     set_config('hnsw.max_scan_tuples', '200000', true), set_config('enable_seqscan', 'off', true),
     set_config('enable_sort', 'off', true), set_config('enable_bitmapscan', 'off', true);
 
