@@ -157,6 +157,7 @@ def _add_rest(app: FastAPI, house: House) -> None:
         started = time.perf_counter()
         result, problem, status = None, None, 200
         try:
+            house.begin_to_remember()  # no greeting comes before a call over REST
             work = house.executor.run(request.action, request.params, house.caller)
             result = (await _while_connected(connection, work)).result
         except RefineryError as error:

@@ -144,9 +144,9 @@ class House:
         except Exception as error:
             log.critical("the actions cannot be loaded", exc_info=error)
             raise SystemExit(70) from error
-        self._begin_to_remember()
+        self.begin_to_remember()
 
-    def _begin_to_remember(self) -> None:
+    def begin_to_remember(self) -> None:
         """Start the memory in the background, and tell it of every call; once."""
         if self.memory is None or self.executor.observers:
             return

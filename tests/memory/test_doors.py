@@ -15,6 +15,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 from mcp.client.client import Client
@@ -186,6 +187,29 @@ async def door(open_store: Any, data_folder: Path, tmp_path: Path) -> Connect:
             yield client
 
     return connected
+
+
+async def test_a_check_over_rest_is_remembered_as_well(open_store: Any, data_folder: Path, tmp_path: Path) -> None:
+    from refinery.memory.store.memory import Memory
+    from refinery.server.http_door import http_app
+    from refinery.server.settings import load_settings
+    from refinery.server.wiring import build
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REFINERY_MEMORY__ENABLED", "true")
+        patch.setenv("REFINERY_WORKSPACE", str(tmp_path / "w"))
+        house = build(load_settings(), [data_folder])
+    store = await open_store()
+    house.executor.runtime.services[Memory] = store.memory
+    async with house.running():
+        address = f"http://127.0.0.1:{house.settings.http.port}"
+        transport = httpx.ASGITransport(http_app(house))
+        async with httpx.AsyncClient(transport=transport, base_url=address) as client:
+            call = {"action": "check_missing_values", "params": {"dataset": "orders.csv"}}
+            assert (await client.post("/execute", json=call)).json()["success"]
+        await store.memory.settle()
+        rows = await store.rows("SELECT content FROM memories")
+    assert [row["content"].split(" (")[0] for row in rows] == ["check_missing_values on orders.csv"]
 
 
 async def test_text_out_of_the_memory_cannot_forge_lines_and_personal_data_comes_back_as_told(door: Connect) -> None:
