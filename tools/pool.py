@@ -39,11 +39,7 @@ class Worker:
 
     @classmethod
     async def start(cls, config: RuntimeConfig) -> Worker:
-        """Start a worker and wait until it can take a call.
-
-        Raises:
-            Unavailable: it ended before it was ready.
-        """
+        """Start a worker; it can take a call once it is `ready`."""
         spill = config.workspace / "spill" / uuid.uuid4().hex
         spill.mkdir(mode=0o700, parents=True)
         process = await asyncio.create_subprocess_exec(
@@ -57,14 +53,16 @@ class Worker:
             # Left to itself, each numeric library would start a thread per core in every worker.
             env={**os.environ, **{name: str(config.threads) for name in _THREAD_COUNTS}},
         )
-        worker = cls(process, spill, config.workspace / "snapshots")
-        try:
-            await worker._send({"config": config.model_dump(mode="json"), "spill": str(spill)})
-            await worker._receive()
-        except BaseException:
-            worker.kill()
-            raise
-        return worker
+        return cls(process, spill, config.workspace / "snapshots")
+
+    async def ready(self, config: RuntimeConfig) -> None:
+        """Tell the process what it must know and wait until it can take a call.
+
+        Raises:
+            Unavailable: it ended before.
+        """
+        await self._send({"config": config.model_dump(mode="json"), "spill": str(self._spill)})
+        await self._receive()
 
     async def run(self, call: dict[str, Any], report: Progress) -> dict[str, Any]:
         """Run one call and return the worker's answer.
@@ -170,7 +168,6 @@ class Pool:
         """
         async with self._slots:
             worker = await self._take()
-            self._busy.add(worker)
             try:
                 answer = await self._within_limits(worker, call, report, seconds)
             except BaseException:
@@ -200,11 +197,21 @@ class Pool:
         while self._idle:
             worker = self._idle.pop()
             if worker.alive and not self._closed:
+                self._busy.add(worker)
                 return worker
             self._end(worker)
         if self._closed:
             raise Unavailable("the server is closing; try again when it is back")
-        return await Worker.start(self._config)
+        worker = await Worker.start(self._config)
+        # Busy from here on: a pool that closes meanwhile ends it and waits for it as for all others.
+        self._busy.add(worker)
+        try:
+            await worker.ready(self._config)
+        except BaseException:
+            self._busy.discard(worker)
+            self._end(worker)
+            raise
+        return worker
 
     async def _within_limits(
         self, worker: Worker, call: dict[str, Any], report: Progress, seconds: float
@@ -232,7 +239,9 @@ class Pool:
     async def warm(self) -> None:
         """Have a worker ready, so that the next call does not wait for one to start."""
         async with self._slots:
-            self._idle.append(await self._take())
+            worker = await self._take()
+            self._busy.discard(worker)
+            self._idle.append(worker)
 
     @property
     def busy_pids(self) -> list[int]:
@@ -251,4 +260,5 @@ class Pool:
         for worker in [*self._idle, *self._busy]:
             self._end(worker)
         self._idle.clear()
-        await asyncio.gather(*self._ending)
+        while self._ending:  # a call that ends meanwhile may end its worker once more
+            await asyncio.gather(*self._ending)
