@@ -1,0 +1,1 @@
+"""What people thought of insights, kept and given back as training data."""

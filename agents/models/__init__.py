@@ -1,0 +1,1 @@
+"""The language model behind the agents, where there is one: planning, digging deeper, interpreting."""

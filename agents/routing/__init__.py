@@ -1,0 +1,1 @@
+"""From words to actions with arguments, without a language model."""
