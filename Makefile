@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PLAIN := build/plain
+DEMO := build/demo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint format bench clean
@@ -15,8 +16,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,postgres]'
 	touch $@
 
-demo: $(VENV)/installed ## an MCP client calls the server on a messy table and prints what was found
-	@$(BIN)/python examples/client.py
+demo: $(VENV)/installed ## the agents analyze a messy table, print what is wrong with it, and write a report
+	@rm -f $(DEMO)/report.html
+	@$(BIN)/python examples/orders.py $(DEMO) > /dev/null
+	@REFINERY_WORKSPACE=$(DEMO)/workspace $(BIN)/refinery analyze $(DEMO)/orders_2026-05.csv \
+		--goal "Are these orders fit to train a model that predicts returned?" --output $(DEMO)/report.html
 
 test: $(VENV)/installed ## the tests, a few minutes
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal

@@ -1,4 +1,4 @@
-"""The command line: `refinery serve`, `run`, `actions`, `doctor`, `memory`."""
+"""The command line: `refinery serve`, `analyze`, `chat`, `run`, `actions`, `doctor`, `memory`, `feedback`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from .. import VERSION
 from ..tools.errors import RefineryError
+from .feedback_cli import app as feedback_app
 from .memory_cli import app as memory_app
 from .settings import Settings, load_settings
 from .telemetry import start_logging, start_telemetry
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 
 app.add_typer(memory_app, name="memory")
+app.add_typer(feedback_app, name="feedback")
 
 Config = Annotated[Path | None, typer.Option(help="settings file; default: the one REFINERY_CONFIG names")]
 Agents = Annotated[str, typer.Option(help="offer the tools of these agents alone, such as quality,explore")]
@@ -73,6 +75,35 @@ def run(
     from .running import run_action
 
     sys.exit(asyncio.run(run_action(_start(config), action, dataset, context.args, as_json=as_json)))
+
+
+@app.command()
+def analyze(
+    dataset: Annotated[str | None, typer.Argument(help="path, name or URL of the table")] = None,
+    goal: Annotated[str | None, typer.Option(help="what it is for, such as 'fit to train a churn model?'")] = None,
+    target: Annotated[str | None, typer.Option(help="column to predict")] = None,
+    output: Annotated[Path | None, typer.Option(help="write a copy of the report (HTML) here")] = None,
+    resume: Annotated[str | None, typer.Option(help="go on with this run where it stopped")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="agree to steps that ask for approval")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the outcome as JSON, for programs")] = False,
+    config: Config = None,
+) -> None:
+    """Let the agents analyze a table for a goal, and write a report; no language model is needed."""
+    from .analyzing import analyze as analyzing
+
+    asked = {"goal": goal, "target": target, "resume": resume, "output": output, "agreed": yes, "as_json": as_json}
+    sys.exit(asyncio.run(analyzing(_start(config), dataset, **asked)))  # type: ignore[arg-type]
+
+
+@app.command()
+def chat(
+    dataset: Annotated[str, typer.Argument(help="path, name or URL of the table")],
+    config: Config = None,
+) -> None:
+    """Ask about a table in words; each question becomes calls, which are shown with what they found."""
+    from .analyzing import chat as chatting
+
+    sys.exit(asyncio.run(chatting(_start(config), dataset)))
 
 
 @app.command()

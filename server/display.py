@@ -31,12 +31,12 @@ def show_actions(catalogue: Catalogue) -> None:
     table = Table("agent", "action", "what it does", box=None, pad_edge=False)
     for item in catalogue:
         table.add_row(item.group, f"[bold]{item.name}[/]", escape(item.description))
-    _console().print(table)
+    terminal().print(table)
 
 
 def show_action(action: Action) -> None:
     """Print what an action does and the parameters that it takes."""
-    console = _console()
+    console = terminal()
     console.print(escape(action.description), highlight=False)
     table = Table("parameter", "type", "default", "what it is", box=None, pad_edge=False, header_style="bold")
     required = action.input_schema.get("required", [])
@@ -50,7 +50,7 @@ def show_action(action: Action) -> None:
 
 def show_outcome(outcome: Outcome, results: Path) -> None:
     """Print the text that a model would read, the main table of the result, and where the rest of it lies."""
-    console = _console()
+    console = terminal()
     for line in outcome.text.splitlines():
         style = next((colour for start, colour in _COLOURS.items() if line.startswith(start)), None)
         console.print(escape(line), style=style, highlight=False)
@@ -65,7 +65,7 @@ def show_outcome(outcome: Outcome, results: Path) -> None:
     console.print(", ".join([f"{outcome.seconds:.2f} s", *notes]), style="dim", soft_wrap=True)
 
 
-def _console() -> Console:
+def terminal() -> Console:
     """Return a console that does not cut what goes to a file or another program to the width of a terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=160)

@@ -79,7 +79,7 @@ async def _worker(house: House) -> str:
 
 
 async def _catalogue(house: House) -> str:
-    catalogue = house.executor.catalogue
+    catalogue = house.actions
     return f"{len(catalogue)} actions of {', '.join(sorted({item.group for item in catalogue}))}"
 
 

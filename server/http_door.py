@@ -30,6 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import VERSION
 from ..tools.errors import BadRequest, RefineryError, Unavailable
+from .a2a_door import CARD, A2ADoor
 from .errors import http_status
 from .mcp_door import RefineryServer
 from .settings import Settings
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from ..tools.executor import Outcome
 
 _LOOK_FOR_CLIENT = 0.25
+# An operator's probe asks the one; agents learn from the other where and how to authenticate.
+_PUBLIC = frozenset({"/health", CARD})
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -93,10 +96,11 @@ def http_app(house: House) -> FastAPI:
     mcp_app = RefineryServer(house, transport="tcp").streamable_http_app(
         transport_security=security, host=settings.http.host
     )
+    door = A2ADoor(house)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with house.running(), mcp_app.router.lifespan_context(mcp_app):
+        async with house.running(), contextlib.aclosing(door), mcp_app.router.lifespan_context(mcp_app):
             yield
 
     app = FastAPI(
@@ -106,7 +110,7 @@ def http_app(house: House) -> FastAPI:
         lifespan=lifespan,
     )
     _add_rest(app, house)
-    app.router.routes.extend(mcp_app.routes)
+    app.router.routes.extend([*mcp_app.routes, *door.routes])
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=DEFAULT_MAX_REQUEST_BODY_SIZE)
     app.add_middleware(Guard, token=settings.auth.token.get_secret_value(), security=security)
     if settings.http.allowed_origins:
@@ -137,7 +141,7 @@ def _add_rest(app: FastAPI, house: House) -> None:
                 "params": item.input_schema,
                 "result": item.output_schema,
             }
-            for item in house.executor.catalogue
+            for item in house.actions
         ]
 
     @app.exception_handler(RequestValidationError)
@@ -158,7 +162,7 @@ def _add_rest(app: FastAPI, house: House) -> None:
         result, problem, status = None, None, 200
         try:
             house.begin_to_remember()  # no greeting comes before a call over REST
-            work = house.executor.run(request.action, request.params, house.caller)
+            work = house.run(request.action, request.params)
             result = (await _while_connected(connection, work)).result
         except RefineryError as error:
             problem, status = ErrorBody(kind=error.kind, message=str(error)), http_status(error)
@@ -197,7 +201,7 @@ def _response(
 class Guard:
     """Refuses requests with a foreign Host or Origin (DNS rebinding), and those without the token.
 
-    `/health` needs no token, so that an operator's probe can ask it.
+    `/health` and the A2A agent's card need no token.
     """
 
     def __init__(self, app: ASGIApp, *, token: str, security: TransportSecuritySettings) -> None:
@@ -211,7 +215,7 @@ class Guard:
             return
         request = Request(scope)
         refusal = await self._security.validate_request(request, is_post=False)
-        if refusal is None and self._token and scope["path"] != "/health" and not self._authorized(request):
+        if refusal is None and self._token and scope["path"] not in _PUBLIC and not self._authorized(request):
             refusal = JSONResponse(
                 {"error": {"kind": "not_allowed", "message": "send the header 'Authorization: Bearer TOKEN'"}},
                 status_code=401,
@@ -247,5 +251,6 @@ def serve_http(house: House) -> None:
     settings = house.settings.http
     app = http_app(house)
     address = f"http://{settings.host}:{settings.port}"
-    print(f"Refinery: MCP at {address}/mcp, REST at {address}/execute, {address}/docs", file=sys.stderr)  # noqa: T201
+    places = f"MCP at {address}/mcp, REST at {address}/execute, A2A at {address}/a2a, {address}/docs"
+    print(f"Refinery: {places}", file=sys.stderr)  # noqa: T201
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, timeout_graceful_shutdown=5)

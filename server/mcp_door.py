@@ -10,8 +10,11 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcp.server.apps import Apps
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.shared.exceptions import MCPError
@@ -35,6 +38,8 @@ from mcp_types import (
 
 from .. import VERSION
 from ..tools.errors import RefineryError, unknown
+from . import approval
+from .approval import run_of
 from .prompts import load_prompts, text
 from .resources import listed_resources, offer_resources, pipelines_of, registry_of
 from .telemetry import McpTelemetry
@@ -48,6 +53,8 @@ if TYPE_CHECKING:
 # Clients give up on a silent call after a minute or so: something is said at least this often (seconds).
 HEARTBEAT = 5.0
 _AFTER_GREETING = 0.05
+_REPORT_APP = "ui://refinery/report.html"
+_SHOWS_REPORT = {"analyze_dataset", "manage_run"}
 
 
 class RefineryServer(MCPServer[None]):
@@ -67,6 +74,7 @@ class RefineryServer(MCPServer[None]):
             instructions=text("instructions.md"),
             log_level=house.settings.log_level,
             middleware=[McpTelemetry(transport), self._load_after_greeting],
+            extensions=[_report_app()],
         )
         for prompt in load_prompts():
             self.add_prompt(prompt)
@@ -82,20 +90,38 @@ class RefineryServer(MCPServer[None]):
 
     async def list_tools(self) -> list[Tool]:
         """Return the catalogue as MCP tools."""
-        return [_tool(action) for action in self.house.executor.catalogue]
+        return [_tool(action) for action in self.house.actions]
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None = None
-    ) -> CallToolResult:
-        """Run an action; what goes wrong is told to the model as an error result."""
+    ) -> CallToolResult | InputRequiredResult:
+        """Run an action; what goes wrong is told to the model as an error result, what waits for a person is asked."""
         try:
             async with _progress(context) as report:
-                outcome = await self.house.executor.run(name, arguments, self.house.caller, report)
+                outcome = await self._run(name, arguments, context, report)
+                asked = await approval.ask(outcome, context)
+                if isinstance(asked, InputRequiredResult):
+                    return asked
+                if asked is not None:
+                    outcome = await self._answer(name, run_of(outcome), asked, report)
         except RefineryError as error:
             return CallToolResult(
                 content=[TextContent(type="text", text=str(error))], is_error=True, _meta={"refinery/error": error.kind}
             )
         return _result(outcome)
+
+    async def _run(
+        self, name: str, arguments: dict[str, Any], context: Context[None, Any] | None, report: Progress
+    ) -> Outcome:
+        """Run an action, or let a run go on when the call brings along what a person said to it."""
+        answered = approval.answered(context)
+        return await (self._answer(name, *answered, report) if answered else self.house.run(name, arguments, report))
+
+    async def _answer(self, name: str, run: str, agreed: bool | None, report: Progress) -> Outcome:
+        """Tell a run what the person said; the answer is in the form that the tool of this name declares."""
+        do = "status" if agreed is None else "approve" if agreed else "decline"
+        outcome = await self.house.run("manage_run", {"run": run, "do": do}, report)
+        return outcome if name == "manage_run" else replace(outcome, result=outcome.result["of"])
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[None, Any] | None = None
@@ -174,9 +200,18 @@ async def _tell(context: Context[None, Any], steps: asyncio.Queue[tuple[float, f
             await context.report_progress(done, total, message)
 
 
+def _report_app() -> Apps:
+    """Return the page that clients which can show one show beside the answer of a run."""
+    apps = Apps()
+    page = Path(__file__).with_name("report_app.html").read_text(encoding="utf-8")
+    apps.add_html_resource(_REPORT_APP, page, name="report", title="Report of a run", prefers_border=True)
+    return apps
+
+
 def _tool(action: Action) -> Tool:
     traits = action.traits
     return Tool(
+        _meta={"ui": {"resourceUri": _REPORT_APP}} if action.name in _SHOWS_REPORT else None,
         name=action.name,
         title=traits.title,
         description=action.description,

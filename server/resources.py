@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..tools.features._declared import Pipelines
 
 _JSON = "application/json"
+_RUN = re.compile(r"[0-9a-f]{12}")
 
 
 def registry_of(house: House) -> Registry:
@@ -63,6 +65,7 @@ def offer_resources(server: MCPServer[None], house: House) -> None:
     """Add the templates of all resources to a server."""
     _offer_results(server, house)
     _offer_data(server, house)
+    _offer_runs(server, house)
     if house.settings.memory.enabled:
         _offer_memories(server, house)
 
@@ -114,6 +117,38 @@ def _offer_data(server: MCPServer[None], house: House) -> None:
         except RefineryError as error:
             raise ResourceNotFoundError(str(error)) from None
         return shown(found).model_dump_json(exclude_none=True)
+
+
+def _offer_runs(server: MCPServer[None], house: House) -> None:
+    def written(id: str, name: str) -> str:  # noqa: A002
+        with _said_plainly():
+            if house.orchestrator is None or not _RUN.fullmatch(id):
+                raise ResourceNotFoundError(f"no run {id!r}; manage_run lists them")
+            path = house.orchestrator.folder(id, house.caller) / name
+            if not path.is_file():
+                raise ResourceNotFoundError(f"run {id!r} has no report yet; manage_run tells how far it is")
+            return path.read_text(encoding="utf-8")
+
+    @server.resource(
+        "refinery://runs/{id}", name="run", description="the whole of a run and its report, as JSON", mime_type=_JSON
+    )
+    def run(id: str) -> str:  # noqa: A002
+        return written(id, "report.json")
+
+    @server.resource(
+        "refinery://runs/{id}/report", name="report", description="the report of a run, a page", mime_type="text/html"
+    )
+    def report(id: str) -> str:  # noqa: A002
+        return written(id, "report.html")
+
+    @server.resource(
+        "refinery://runs/{id}/report.md",
+        name="report as text",
+        description="the report of a run, as Markdown",
+        mime_type="text/markdown",
+    )
+    def markdown(id: str) -> str:  # noqa: A002
+        return written(id, "report.md")
 
 
 def _offer_memories(server: MCPServer[None], house: House) -> None:

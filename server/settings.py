@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ..tools.errors import BadRequest, nearest
@@ -34,6 +34,22 @@ class MemorySettings(_Section):
     enabled: bool
     model: str = Field(min_length=1)
     dimensions: int = Field(ge=8, le=4000)
+
+
+class AgentsSettings(_Section):
+    """What agents may do, and what a run may use."""
+
+    actions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")], list[str]]
+    approve: list[str]
+    steps: int = Field(ge=2, le=200)
+    seconds: float = Field(gt=0)
+    keep_days: float = Field(gt=0)
+    model_calls: int = Field(ge=0, le=100)
+    model_tokens: int = Field(gt=0)
+    model_seconds: float = Field(gt=0)
+    model_attempts: int = Field(ge=1, le=20)
+    model_base_url: str
+    summaries_only: bool
 
 
 class CacheSettings(_Section):
@@ -89,6 +105,7 @@ class Settings(BaseSettings):
     engine: Literal["duckdb"]
     database_url: SecretStr
     model: str
+    agents: AgentsSettings
     data: DataSettings
     memory: MemorySettings
     cache: CacheSettings
@@ -98,6 +115,14 @@ class Settings(BaseSettings):
     auth: AuthSettings
     http: HttpSettings
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+    @field_validator("model")
+    @classmethod
+    def _names_its_provider(cls, model: str) -> str:
+        provider, colon, name = model.partition(":")
+        if model and not (provider and colon and name):
+            raise ValueError("write the provider, a colon and the model, such as 'anthropic:claude-sonnet-4-5'")
+        return model
 
     @classmethod
     def settings_customise_sources(
@@ -158,7 +183,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _merge(into: dict[str, Any], over: dict[str, Any]) -> None:
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict) and key != "connections":
+        if isinstance(value, dict) and isinstance(into.get(key), dict) and key not in {"connections", "actions"}:
             _merge(into[key], value)
         else:
             into[key] = value

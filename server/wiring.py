@@ -7,35 +7,40 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..tools.errors import BadRequest
+from ..tools.context import silent
+from ..tools.errors import BadRequest, RefineryError, unknown
+from .errors import exit_code
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from ..agents.models.chat import Chat
+    from ..agents.orchestrator.orchestrator import Orchestrator
     from ..memory.store.memory import Memory
     from ..tools.catalogue import Catalogue
-    from ..tools.context import Caller
-    from ..tools.executor import Executor
+    from ..tools.context import Caller, Progress
+    from ..tools.embedding_service import EmbeddingService
+    from ..tools.executor import Executor, Outcome
     from ..tools.runtime import RuntimeConfig
 
 log = logging.getLogger(__name__)
 
-MEMORY = "memory"
+AGENTS, MEMORY = "agents", "memory"
 _EMBEDDER_MB = 4_000
 
 
 def catalogue() -> Catalogue:
     """Collect every action of the house; a module that cannot be imported is an error."""
-    from .. import memory
+    from .. import agents, memory
     from ..tools import explore, features, quality
     from ..tools.catalogue import Catalogue
 
-    return Catalogue.from_packages(quality, explore, features, memory)
+    return Catalogue.from_packages(agents, quality, explore, features, memory)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,24 +74,44 @@ class House:
         from ..tools.runtime import Runtime
 
         settings, config = self.settings, self.runtime_config
-        actions = catalogue().only(self.offered)
+        known = catalogue()
         executor = Executor(
-            actions,
+            # All of them, whatever is offered: agents work with more than their clients see.
+            known.only(self._groups(known)),
             Runtime(config),
             Pool(config, self._workers),
             ExecutorLimits(seconds=settings.limits.seconds, cache=settings.cache.enabled),
         )
-        if MEMORY in self.offered:
+        offered = self.groups or self._groups(known)
+        if settings.memory.enabled and {AGENTS, MEMORY} & set(offered):
             from ..memory.store.memory import Memory
 
             executor.runtime.services[Memory] = self._memory(executor)
+        if AGENTS in offered:
+            from ..agents.orchestrator.orchestrator import Orchestrator
+
+            executor.runtime.services[Orchestrator] = self._orchestrator(executor)
         return executor
 
-    @cached_property
-    def offered(self) -> tuple[str, ...]:
-        """The groups of actions that clients find."""
-        groups = self.groups or tuple(dict.fromkeys(item.group for item in catalogue()))
+    def _groups(self, known: Catalogue) -> tuple[str, ...]:
+        groups = dict.fromkeys(item.group for item in known)
         return tuple(group for group in groups if group != MEMORY or self.settings.memory.enabled)
+
+    @cached_property
+    def actions(self) -> Catalogue:
+        """The actions that clients find."""
+        known = self.executor.catalogue
+        return known.only([group for group in self.groups or self._groups(known) if group in self._groups(known)])
+
+    async def run(self, action: str, arguments: Mapping[str, Any], progress: Progress = silent) -> Outcome:
+        """Run an action for a client.
+
+        Raises:
+            RefineryError: as `Executor.run`; BadRequest also where it is not offered.
+        """
+        if action in self.executor.catalogue:
+            self.actions[action]
+        return await self.executor.run(action, arguments, self.caller, progress)
 
     @property
     def _workers(self) -> int:
@@ -114,8 +139,6 @@ class House:
         from ..memory.store.database import Database
         from ..memory.store.memory import Memory
         from ..memory.store.settings import StoreSettings
-        from ..tools.embedding_service import EmbeddingService
-        from ..tools.pool import Pool
 
         asked = self.settings.memory
         store = StoreSettings(
@@ -124,10 +147,68 @@ class House:
             model=asked.model,
             dimensions=asked.dimensions,
         )
+        return Memory(Database(store), self._embedder(asked.model, asked.dimensions), executor.pool)
+
+    def _embedder(self, model: str, dimensions: int) -> EmbeddingService:
+        from ..tools.embedding_service import EmbeddingService
+        from ..tools.pool import Pool
+
         # A model holds what it holds: the share of memory of a call would have its worker replaced after each.
         config = self.runtime_config.model_copy(update={"memory_mb": max(_EMBEDDER_MB, self.runtime_config.memory_mb)})
-        embedder = EmbeddingService(Pool(config, 1), asked.model, asked.dimensions)
-        return Memory(Database(store), embedder, executor.pool)
+        return EmbeddingService(Pool(config, 1), model, dimensions)
+
+    @cached_property
+    def _reader(self) -> EmbeddingService:
+        """What makes vectors of questions: that of the memory, where it is the model that routing was learned with."""
+        from ..tools.embedding import DIMENSIONS, MODEL
+
+        memory = self.settings.memory
+        if self.memory is not None and (memory.model, memory.dimensions) == (MODEL, DIMENSIONS):
+            return self.memory.embedder
+        return self._embedder(MODEL, DIMENSIONS)
+
+    def _orchestrator(self, executor: Executor) -> Orchestrator:
+        from ..agents.models.examples import Examples
+        from ..agents.orchestrator.orchestrator import Orchestrator
+        from ..agents.orchestrator.settings import AgentSettings
+        from ..agents.orchestrator.work import Tools
+        from ..agents.routing.router import Router
+        from ..memory.store.memory import Memory
+
+        asked, known = self.settings.agents, catalogue()
+        named = {f"actions.{agent}": names for agent, names in asked.actions.items()} | {"approve": asked.approve}
+        for key, names in named.items():
+            for name in names:
+                if name not in known:
+                    raise unknown("action", name, [item.name for item in known], where=f" (agents.{key})")
+        settings = AgentSettings(**asked.model_dump(include=set(AgentSettings.model_fields)))
+
+        async def embed(texts: Sequence[str]) -> Any:
+            return await self._reader.embed(texts)
+
+        memory: Memory | None = executor.runtime.services.get(Memory)
+        chat = self._chat(executor)
+        examples = Examples.load(embed) if chat is not None else None
+        return Orchestrator(Tools(executor, settings, memory, Router(embed), chat, examples))
+
+    def _chat(self, executor: Executor) -> Chat | None:
+        """The language model, where one is set."""
+        if not self.settings.model:
+            return None
+        from ..agents.models.chat import Chat
+        from ..agents.models.settings import ModelSettings
+        from ..tools.audit import Audit
+
+        asked = self.settings.agents
+        settings = ModelSettings(
+            name=self.settings.model,
+            seconds=asked.model_seconds,
+            attempts=asked.model_attempts,
+            tokens=asked.model_tokens,
+            summaries_only=asked.summaries_only,
+            base_url=asked.model_base_url or None,
+        )
+        return Chat(settings, audit=Audit(executor.runtime.workspace, "model-").write)
 
     @property
     def memory(self) -> Memory | None:
@@ -137,10 +218,21 @@ class House:
         found: Memory | None = self.executor.runtime.services.get(Memory)
         return found
 
+    @property
+    def orchestrator(self) -> Orchestrator | None:
+        """Who works on runs, where agents are offered."""
+        from ..agents.orchestrator.orchestrator import Orchestrator
+
+        found: Orchestrator | None = self.executor.runtime.services.get(Orchestrator)
+        return found
+
     def load(self) -> None:
         """Import all actions now; one that cannot be imported ends the process, rather than being missing."""
         try:
             self.executor  # noqa: B018 - building it is the point
+        except RefineryError as error:
+            log.critical("%s", error)
+            raise SystemExit(exit_code(error)) from error
         except Exception as error:
             log.critical("the actions cannot be loaded", exc_info=error)
             raise SystemExit(70) from error
@@ -168,8 +260,12 @@ class House:
     async def close(self) -> None:
         """End the workers and leave the memory."""
         if "executor" in self.__dict__:
+            if self.orchestrator is not None:
+                await self.orchestrator.close()
             if self.memory is not None:
                 await self.memory.close()
+            if "_reader" in self.__dict__:
+                await self._reader.close()
             await self.executor.close()
 
     async def _sweep_now_and_then(self) -> None:
@@ -177,6 +273,11 @@ class House:
         await asyncio.sleep(60)
         while True:
             await asyncio.to_thread(self.sweep)
+            if self.orchestrator is not None:
+                try:
+                    await self.orchestrator.prune(self.caller.tenant)
+                except RefineryError as error:
+                    log.warning("old runs could not be removed: %s", error)
             await asyncio.sleep(3600)
 
     def sweep(self) -> None:

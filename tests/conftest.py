@@ -1,20 +1,28 @@
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from refinery.memory.store.cluster import Cluster
+from refinery.memory.store.database import Database
+from refinery.memory.store.settings import StoreSettings
 from refinery.tools.catalogue import Catalogue
 from refinery.tools.executor import Executor, ExecutorLimits
 from refinery.tools.pool import Pool
 from refinery.tools.runtime import Runtime, RuntimeConfig
+from stores import Server, operated
 
 # In CI the same examples every time: a run there must tell of the change, and not of the draw.
 settings.register_profile("refinery", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("refinery")
 
+TEMPLATE = "refinery_template"
 SUPPORT = Path(__file__).parent / "support"
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -79,3 +87,35 @@ async def make_executor(tmp_path: Path, data_folder: Path) -> AsyncIterator[Call
     yield make
     for executor in made:
         await executor.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """One PostgreSQL for the whole run; not below pytest's own folder, which another run may close to other users."""
+    with tempfile.TemporaryDirectory() as folder:
+        cluster = Cluster(Path(folder) / "data")
+        made = operated(cluster)
+        made.execute(f"CREATE DATABASE {TEMPLATE}")
+        asyncio.run(_migrate(made))
+        yield made
+        cluster.stop()
+
+
+async def _migrate(server: Server) -> None:
+    database = Database(StoreSettings(Path("/nowhere"), server.url(TEMPLATE)))
+    await database.ready()
+    await database.close()
+
+
+@pytest.fixture
+def database_url(server: Server) -> Iterator[str]:
+    """A clone of the template for one test."""
+    name = f"test_{uuid.uuid4().hex}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> StoreSettings:
+    return StoreSettings(tmp_path / "postgres", database_url, wait=5)

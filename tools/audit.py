@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from pydantic import BaseModel
 
@@ -36,19 +37,33 @@ class CallRecord(BaseModel):
     trace: str | None = None
 
 
-class Audit:
-    """Appends records to a file a day under the workspace."""
+class Timed(Protocol):
+    """A record of something that happened at a time, in seconds of `time.time`."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    time: float
+
+    def model_dump(self, *, exclude_none: bool) -> dict[str, object]: ...
+
+
+class Audit:
+    """Appends records to a file a day under the workspace.
+
+    Args:
+        workspace: where the files are.
+        prefix: of their names, to keep one kind of record apart from another.
+    """
+
+    def __init__(self, workspace: Workspace, prefix: str = "") -> None:
         self._workspace = workspace
+        self._prefix = prefix
         self._day, self._handle = "", -1
 
-    def write(self, record: CallRecord) -> None:
+    def write(self, record: Timed) -> None:
         """Append a record; one write of one line, so that several processes may share the file."""
         day = time.strftime("%Y-%m-%d", time.gmtime(record.time))
         if day != self._day:
             self.close()
-            file = self._workspace.folder("audit") / f"{day}.jsonl"
+            file = self._workspace.folder("audit") / f"{self._prefix}{day}.jsonl"
             self._day, self._handle = day, os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         line = json.dumps(record.model_dump(exclude_none=True), separators=(",", ":")) + "\n"
         os.write(self._handle, line.encode())

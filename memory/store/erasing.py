@@ -46,7 +46,9 @@ async def forget_session(memory: Memory, tenant: str, session: str, drop_results
         BadRequest: there is no such session.
     """
     check_label("session", session)
-    await memory.settle()  # what calls of the session have found may still wait to be remembered
+    # What works in the session ends first; then what its calls have found, which may still wait to be remembered.
+    others = [await erase(tenant, session) for erase in memory.erasers]
+    await memory.settle()
     async with memory.transaction(tenant) as running:
         known = await running.all("hold_session", session=session)
         ids = [row["id"] for row in await running.all("ids_of_session", session=session)]
@@ -54,9 +56,7 @@ async def forget_session(memory: Memory, tenant: str, session: str, drop_results
         dropped = drop_results([*await _sources(running, ids), *results])
         await running.all("forget_session", session=session)
         erased = await _erase(running, ids)
-    for erase in memory.erasers:
-        await erase(tenant, session)
-    if not (ids or results or known):
+    if not (ids or results or known or any(others)):
         raise BadRequest(f"no session {session!r} is remembered")
     return erased, dropped
 

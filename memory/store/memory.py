@@ -34,8 +34,9 @@ class Memory:
         self.database = database
         self.embedder = embedder
         self.workers = workers
-        # What else must be erased with a session, such as the checkpoints of agents: called with tenant and session.
-        self.erasers: list[Callable[[str, str], Awaitable[None]]] = []
+        # What else must be erased with a session, such as the runs of agents: called with tenant and session, each
+        # tells how much it has erased.
+        self.erasers: list[Callable[[str, str], Awaitable[int]]] = []
         self._chores: asyncio.Queue[Chore] = asyncio.Queue(_MOST_CHORES)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._told_of_full = False

@@ -80,7 +80,7 @@ class Note:
                 f"content has {len(self.content):,} characters, more than the {LONGEST:,} that one memory may hold; "
                 "cut it, or put it into a file under the roots and pass that as document"
             )
-        _check_text("content", self.content)
+        check_text("content", self.content)
         for name in ("dataset", "session", "topic"):
             check_label(name, getattr(self, name))
 
@@ -101,12 +101,17 @@ def check_label(name: str, text: str | None) -> None:
     """
     if text is None:
         return
-    _check_text(name, text)
+    check_text(name, text)
     if not 0 < len(text) <= _LONGEST_LABEL:
         raise BadRequest(f"{name} must have 1 to {_LONGEST_LABEL} characters; this has {len(text):,}")
 
 
-def _check_text(name: str, text: str) -> None:
+def check_text(name: str, text: str) -> None:
+    """Check that a text can be stored.
+
+    Raises:
+        BadRequest: it holds NUL or half a character; the message calls it by `name`.
+    """
     if "\0" in text:
         raise BadRequest(f"{name} holds a NUL character (at {text.index(chr(0)):,}), which no text does; take it out")
     try:

@@ -10,13 +10,31 @@ _NAMED = re.compile(r"^-- name: (\w+)\n((?:--[^\n]*\n)+)(.*?);\s*(?=^-- name:|\Z
 _FOLDER = Path(__file__).parent
 
 
+_FILES = ("queries.sql", "agents.sql", "feedback.sql")
+
+
 def query(name: str) -> bytes:
-    """Return a statement of `queries.sql`.
+    """Return a statement of the store.
 
     Raises:
         KeyError: there is none of that name.
     """
-    return load("queries.sql")[name]
+    return _all()[name]
+
+
+@cache
+def _all() -> dict[str, bytes]:
+    """Read the statements of all files.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    known: dict[str, bytes] = {}
+    for file in _FILES:
+        if twice := known.keys() & load(file).keys():
+            raise ValueError(f"{file}: {sorted(twice)} are names of statements elsewhere")
+        known |= load(file)
+    return known
 
 
 @cache

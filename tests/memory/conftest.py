@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import asyncio
-import tempfile
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from refinery.memory.store.cluster import Cluster
 from refinery.memory.store.database import Database
 from refinery.memory.store.finding import Filter, Hit, Question, find
 from refinery.memory.store.memory import Memory
@@ -18,41 +14,7 @@ from refinery.memory.store.settings import StoreSettings
 from refinery.memory.store.writing import Kept, keep
 from refinery.tools.pool import Pool
 from refinery.tools.runtime import RuntimeConfig
-from stores import Embedding, Hashing, Server, operated
-
-TEMPLATE = "refinery_template"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """One PostgreSQL for the whole run; not below pytest's own folder, which another run may close to other users."""
-    with tempfile.TemporaryDirectory() as folder:
-        cluster = Cluster(Path(folder) / "data")
-        made = operated(cluster)
-        made.execute(f"CREATE DATABASE {TEMPLATE}")
-        asyncio.run(_migrate(made))
-        yield made
-        cluster.stop()
-
-
-async def _migrate(server: Server) -> None:
-    database = Database(StoreSettings(Path("/nowhere"), server.url(TEMPLATE)))
-    await database.ready()
-    await database.close()
-
-
-@pytest.fixture
-def database_url(server: Server) -> Iterator[str]:
-    """A clone of the template for one test."""
-    name = f"test_{uuid.uuid4().hex}"
-    server.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def store(database_url: str, tmp_path: Path) -> StoreSettings:
-    return StoreSettings(tmp_path / "postgres", database_url, wait=5)
+from stores import Embedding, Hashing
 
 
 class Store:

@@ -15,6 +15,7 @@ from refinery.tools.errors import BadRequest
 TABLES = (
     *("memories", "passages", "postings", "terms", "sessions", "tenants", "associations"),
     *("datasets", "pipelines", "runs"),
+    *("analyses", "checkpoints", "checkpoint_blobs", "checkpoint_writes", "feedback"),
 )
 
 

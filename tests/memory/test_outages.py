@@ -153,7 +153,9 @@ async def test_servers_that_start_at_once_migrate_once(server: Any, bare: Any) -
     server.execute("CREATE EXTENSION vector", name)
     several = [Database(StoreSettings(Path("/nowhere"), url, wait=5)) for _ in range(4)]
     await asyncio.gather(*(database.ready() for database in several))
-    assert server.execute("SELECT count(*), count(DISTINCT version) FROM refinery.migrations", name)[0] == (2, 2)
+    files = len(list((Path(__file__).parents[2] / "memory" / "store" / "migrations").glob("*.sql")))
+    counts = server.execute("SELECT count(*), count(DISTINCT version) FROM refinery.migrations", name)
+    assert counts == [(files, files)]
     for database in several:
         await database.close()
 

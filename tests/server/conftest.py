@@ -16,6 +16,10 @@ import pytest
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 ORDERS = "order_id,city,amount\n1,Berlin,10.5\n2,Paris,\n3,Berlin,7\n"
@@ -106,3 +110,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     )
     yield Served(address, folder)
     _stop(process)
+
+
+@pytest.fixture
+def spans() -> Iterator[InMemorySpanExporter]:
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, TracerProvider):  # OpenTelemetry lets a process set it once
+        provider = TracerProvider()
+        trace.set_tracer_provider(provider)
+    exporter = InMemorySpanExporter()
+    processor = SimpleSpanProcessor(exporter)
+    provider.add_span_processor(processor)
+    yield exporter
+    processor.shutdown()

@@ -58,6 +58,10 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("show_pipeline", {"pipeline": "p"}),
     ("save_fe_pipeline", {"pipeline": "p"}),
     ("apply_fe_pipeline", {"pipeline": "p", "dataset": "table", "output": "features.parquet", "overwrite": True}),
+    ("analyze_dataset", {"dataset": "table", "target": "returned", "wait": 120}),
+    ("ask_dataset", {"dataset": "table", "question": "average amount per city"}),
+    ("manage_run", {"run": "RUN"}),
+    ("rate_insight", {"run": "RUN", "insight": "i1", "verdict": "approve"}),
     ("delete_dataset", {"name": "table"}),
     ("remember", {"content": "amount is in euros", "kind": "knowledge", "dataset": "table", "session": "s"}),
     ("remember", {"content": "prices came by email", "kind": "knowledge", "dataset": "table", "session": "s"}),
@@ -74,6 +78,8 @@ async def _answers(client: Client) -> dict[str, Any]:
     for name, arguments in CALLS:
         if name == "associate_memories":
             arguments = {**arguments, "source": remembered[0], "target": remembered[1]}
+        if arguments.get("run") == "RUN":
+            arguments = {**arguments, "run": answers["analyze_dataset"]["run"]}
         result = await client.call_tool(name, arguments)
         text = result.content[0].text
         assert not result.is_error, f"{name}: {text}"
@@ -85,6 +91,10 @@ async def _answers(client: Client) -> dict[str, Any]:
             whole = json.loads((await client.read_resource(result.structured_content["uri"])).contents[0].text)
             assert whole["dataset"] == result.structured_content["dataset"]
             result.structured_content.pop("uri")
+        if name == "ask_dataset":
+            assert [step["action"] for step in result.structured_content["plan"]] == ["query_dataset"]
+            for one in result.structured_content["results"]:
+                one.pop("result")
         if name == "remember":
             remembered.append(result.structured_content["id"])
         for told in ("id", "compared_with", "pipeline_path", "data_path", "manifest_path", "output"):
@@ -106,7 +116,17 @@ async def test_every_action_answers_alike_over_stdio_and_http(
         over_stdio = await _answers(client)
     async with served.client() as client:
         over_http = await _answers(client)
-    differing = {"load_dataset", "list_datasets", "basic_info", "delete_dataset", "recall", "associate_memories"}
+    differing = {
+        "analyze_dataset",
+        "manage_run",
+        "rate_insight",
+        "load_dataset",
+        "list_datasets",
+        "basic_info",
+        "delete_dataset",
+        "recall",
+        "associate_memories",
+    }
     for name in over_stdio.keys() - differing:
         assert over_http[name] == over_stdio[name], name
     assert over_stdio["infer_schema"]["schema"]["city"] == "string"

@@ -15,26 +15,11 @@ from pathlib import Path
 import pytest
 from mcp.client.client import Client
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from refinery.server.mcp_door import RefineryServer
 from refinery.server.settings import load_settings
 from refinery.server.telemetry import JsonLines, start_telemetry
 from refinery.server.wiring import House, build
-
-_EXPORTER = InMemorySpanExporter()
-
-
-@pytest.fixture
-def spans() -> InMemorySpanExporter:
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):  # OpenTelemetry lets a process set it once
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(_EXPORTER))
-        trace.set_tracer_provider(provider)
-    _EXPORTER.clear()
-    return _EXPORTER
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""Answering a question: routed to calls, done, and said in words."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...tools.context import Caller, Progress, silent
+from .events import Events
+from .goals import without_name
+from .planning import numbered
+from .profile import profile
+from .records import Request, Step, StepResult
+from .tracing import AgentSpans
+from .work import Tools, Work
+
+if TYPE_CHECKING:
+    from ..routing.tables import Table
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a question came to: `instead` says what could be asked where no action answers."""
+
+    plan: list[Step]
+    results: list[StepResult] = field(default_factory=list)
+    answer: str = ""
+    instead: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+async def ask(
+    tools: Tools, dataset: str, question: str, caller: Caller, *, plan_only: bool = False, progress: Progress = silent
+) -> Reply:
+    """Answer a question about a dataset.
+
+    Raises:
+        RefineryError: the dataset cannot be read.
+    """
+    progress(0, None, "looking at the table")
+    table = await profile(tools.executor, dataset, caller)
+    events = Events()
+    usage = tools.chat.usage("question") if tools.chat is not None else None
+    work = Work("", caller, tools, events, AgentSpans(""), usage)
+    progress(1, None, "planning")
+    plan, instead, notes = await _planned(work, table, question)
+    if not plan or plan_only:
+        return Reply(plan, [], "" if plan else _nothing(instead), instead, notes)
+    work.spans.begin()
+    try:
+        results = await _done(work, plan, progress)
+    finally:
+        work.spans.end("done")
+    answer = "\n\n".join(result.text for result in results)
+    if tools.chat is not None and any(result.status == "done" for result in results):
+        from .with_model import answered
+
+        said, failed = await answered(work, question, results, work.details(results))
+        answer, notes = said or answer, [*notes, *failed]
+    return Reply(plan, results, answer, instead, notes)
+
+
+async def _planned(work: Work, table: Table, question: str) -> tuple[list[Step], list[str], list[str]]:
+    """Plan with the model where there is one, else by the words."""
+    if work.tools.chat is not None:
+        from .with_model import planned
+
+        request = Request(dataset=table.name, goal=question)
+        names = [column.name for column in table.columns]
+        steps, notes = await planned(work, request, _told(table), names, [])
+        if steps:
+            return numbered(steps, [], work.agents_by_action()), [], notes
+    else:
+        notes = []
+    assert work.tools.router is not None
+    routed = await work.tools.router.route(without_name(question, table.name), table, work.catalogue)
+    return numbered(routed.steps, [], work.agents_by_action()), routed.instead, notes
+
+
+def _told(table: Table) -> str:
+    """Say what a table is like for a model; values of cells stay here."""
+    return "\n".join(f"{column.name}: {column.kind}" for column in table.columns)
+
+
+async def _done(work: Work, plan: list[Step], progress: Progress) -> list[StepResult]:
+    """Do what only looks side by side, and what changes something in its order and alone.
+
+    What destroys, or needs a person's word, is planned and not done: a question is no order.
+    """
+    if all(work.tools.executor.catalogue[step.action].traits.read_only for step in plan):
+        return list(await asyncio.gather(*(work.perform(step, progress) for step in plan)))
+    results = list[StepResult]()
+    for step in plan:
+        if work.tools.executor.catalogue[step.action].traits.destructive or step.action in work.tools.settings.approve:
+            told = f"{step.action} was not called, because it needs your word: call it with these arguments yourself"
+            results.append(StepResult(step=step, status="skipped", text=told))
+        else:
+            results.append(await work.perform(step, progress))
+        if results[-1].status == "failed":
+            break
+    return results
+
+
+def _nothing(instead: list[str]) -> str:
+    could = "; ".join(instead)
+    return f"None of the actions answers that.{f' You could ask: {could}' if could else ''}"

@@ -1,0 +1,162 @@
+"""Which columns a request is about, of all that it may speak of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .mentions import Mention, mentions
+from .phrases import MOST_COLUMNS, described, phrases
+from .quantities import periods
+from .reading import Reading, names_of, read
+from .relevance import KINDS, facts
+from .tables import Column, Table
+from .trees import Trees
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_ENOUGH = 0.55
+MOST_CHOSEN = 6
+# How much the usual number of columns of an action counts against the columns' own probabilities.
+_USUAL = 0.6
+
+_BY_TIME = (
+    r"\b(per|by|each|every|a|over|which|what|busiest) (calendar )?(day|week|month|quarter|year|hour)s?\b|\bover time\b|"
+    r"\b(monthly|weekly|daily|trend)\b"
+)
+_OF_NUMBERS = r"\b(average|avg|mean|median|sum|total|highest|largest|biggest|cheapest|lowest|longest|shortest)\b"
+_LIKELY = 0.1
+# Actions that look at the whole table or at none: no column is an argument of theirs.
+WITHOUT = frozenset(
+    {"missing_data_analysis", "infer_schema", "suggest_rules", "basic_info", "list_datasets", "load_dataset"}
+    | {"delete_dataset", "show_pipeline", "save_fe_pipeline", "apply_fe_pipeline", "select_features"}
+    | {"remember", "recall", "forget", "associate_memories"}
+)
+
+Vectors = Mapping[str, "npt.NDArray[np.float32]"]
+
+
+def find_columns(text: str, table: Table) -> list[str]:
+    """Return the columns that a text speaks about, as the table spells them, in the order of the text.
+
+    Args:
+        text: a question, a goal, a phrase; in one of the languages that the glossary knows.
+        table: whose columns they are.
+    """
+    reading = read(text, names_of(table))
+    return [one.column for one in select(mentions(reading, table))]
+
+
+def select(found: list[Mention]) -> list[Mention]:
+    """Return the surest mention of each column, without those that rest on the words of surer ones."""
+    taken: set[int] = set()
+    chosen: dict[str, Mention] = {}
+    for one in found:
+        ties = [
+            other
+            for other in found
+            if other.column != one.column and other.score == one.score and other.tokens == one.tokens
+        ]
+        free = any(place not in taken for place in one.tokens)
+        if one.score >= _ENOUGH and free and one.column not in chosen and not ties:
+            chosen[one.column] = one
+            taken.update(one.tokens)
+    return sorted(chosen.values(), key=lambda one: one.tokens)
+
+
+def texts_of(reading: Reading, table: Table) -> list[str]:
+    """Return what has to be embedded to choose among the columns of a table, besides the question itself."""
+    return [*(text for text, _ in phrases(reading)), *map(described, table.columns[:MOST_COLUMNS])]
+
+
+@dataclass(frozen=True, eq=False)
+class Chooser:
+    """The trained judgement of which columns are meant.
+
+    Attributes:
+        actions: names of the actions that it was trained with.
+        full: with the embeddings; `plain`: without.
+        rates: by action and kind, how often a column is meant.
+        counts: by action, how often none, one, two … columns are.
+    """
+
+    actions: tuple[str, ...]
+    full: Trees
+    plain: Trees
+    rates: Mapping[str, Sequence[float]]
+    counts: Mapping[str, Sequence[float]]
+
+    def choose(
+        self, reading: Reading, found: Sequence[Mention], table: Table, action: str, vectors: Vectors | None
+    ) -> tuple[Column, ...]:
+        """Return the columns that a request gives an action, in the order in which it speaks of them."""
+        import numpy as np
+
+        if not table.columns or action in WITHOUT:
+            return ()
+        rows = features(reading, found, table, action, self.actions, self.rates, vectors)
+        chances = (self.plain if vectors is None else self.full).probabilities(rows)
+        order = np.argsort(-chances, kind="stable")
+        sure = np.clip(chances[order], 1e-4, 1 - 1e-4)
+        yes = np.concatenate([[0.0], np.cumsum(np.log(sure))])
+        no = np.concatenate([[0.0], np.cumsum(np.log(1 - sure)[::-1])])[::-1]
+        most = min(MOST_CHOSEN, len(sure))
+        usual = np.log(self.counts.get(action, [1.0] * (MOST_CHOSEN + 1))[: most + 1])
+        size = int(np.argmax(yes[: most + 1] + no[: most + 1] + _USUAL * usual))
+        places = {one.column: one.tokens for one in reversed(found)}
+        chosen = [table.columns[place] for place in order[:size]]
+        chosen += _implied(reading.english.lower(), table, action, chosen, chances.tolist())
+        return tuple(sorted(chosen, key=lambda column: places.get(column.name, (10_000,))))
+
+
+def _implied(text: str, table: Table, action: str, chosen: list[Column], chances: list[float]) -> list[Column]:
+    """Return the date of "per month" or "in May", and the number of "largest", where none was chosen."""
+    kinds = {column.kind for column in chosen}
+    query = action == "query_dataset"
+    timed = re.search(_BY_TIME, text) is not None or (query and bool(periods(text)))
+    if timed and "datetime" not in kinds and action in ("query_dataset", "create_visualization"):
+        return _likeliest(table, "datetime", chances, 0.0)
+    if query and not kinds & {"number", "datetime", "boolean"} and re.search(_OF_NUMBERS, text):
+        return _likeliest(table, "number", chances, _LIKELY)
+    return []
+
+
+def _likeliest(table: Table, kind: str, chances: list[float], least: float) -> list[Column]:
+    found = [(chance, -place) for place, chance in enumerate(chances) if table.columns[place].kind == kind]
+    return [table.columns[-max(found)[1]]] if found and max(found)[0] >= least else []
+
+
+def features(
+    reading: Reading,
+    found: Sequence[Mention],
+    table: Table,
+    action: str,
+    actions: Sequence[str],
+    rates: Mapping[str, Sequence[float]],
+    vectors: Vectors | None,
+) -> npt.NDArray[np.float32]:
+    """Return what is known of each column of the table in the light of a request for an action."""
+    import numpy as np
+
+    likeness, whole = _likeness(reading, table, vectors)
+    rows = facts(reading, found, table, action, actions, likeness, whole)
+    usual = rates.get(action, [0.1] * len(KINDS))
+    kinds = [usual[KINDS.index(column.kind)] if column.kind in KINDS else 0.0 for column in table.columns]
+    return np.hstack([rows, np.asarray(kinds, dtype=np.float32)[:, None]])
+
+
+def _likeness(reading: Reading, table: Table, vectors: Vectors | None) -> tuple[Any, Any]:
+    import numpy as np
+
+    if vectors is None:
+        return None, None
+    known = np.array([vectors[described(column)] for column in table.columns[:MOST_COLUMNS]])
+    rest = ((0, len(table.columns) - len(known)), (0, 0))
+    columns = np.pad(known, rest)
+    said = [vectors[text] for text, _ in phrases(reading)]
+    likeness = np.array(said) @ columns.T if said else None
+    return likeness, columns @ vectors[reading.english]

@@ -1,0 +1,207 @@
+"""Makes the weights of the router from the examples: `python -m refinery.agents.routing.training`."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .classifier import NONE, PROBE
+from .columns import MOST_CHOSEN, WITHOUT, features, texts_of
+from .examples import Example, digest, load_examples
+from .features import LETTER_BUCKETS, WORD_BUCKETS, Masked, form, hashed, mask
+from .mentions import Mention, mentions
+from .reading import Reading, names_of, read
+from .relevance import KINDS
+from .splitting import split
+from .trees import exported
+from .words import pieces
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_HERE = Path(__file__).parent
+_MEANING, _FORM = 2.0, 0.8
+_C = 5.0
+_NONE_BIAS = 0.0
+# Forests of trees whose scores are averaged.
+_SEEDS = 3
+
+Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An example as the router sees it: the first of its requests, read."""
+
+    example: Example
+    reading: Reading
+    found: list[Mention]
+    masked: Masked
+
+
+def see(example: Example) -> Seen:
+    """Read an example as the router would."""
+    reading = read(split(example.request)[0], names_of(example.table))
+    found = mentions(reading, example.table)
+    return Seen(example, reading, found, mask(reading, found, example.table))
+
+
+def matrix(seen: Sequence[Seen], embed: Embed | None) -> Any:
+    """Return the features of examples as a sparse matrix; without `embed` the meanings are left out."""
+    import numpy as np
+    from scipy import sparse
+
+    parts = []
+    if embed is not None:
+        parts += [
+            _MEANING * embed([one.reading.english for one in seen]),
+            _MEANING * embed([one.masked.text for one in seen]),
+        ]
+    words, letters = (sparse.lil_matrix((len(seen), buckets)) for buckets in (WORD_BUCKETS, LETTER_BUCKETS))
+    for row, one in enumerate(seen):
+        for target, grams in zip((words, letters), hashed(one.masked, one.reading), strict=True):
+            for place, value in grams.items():
+                target[row, place] = value
+    forms = np.array([form(one.reading, one.masked, one.found, one.example.table) for one in seen])
+    return sparse.hstack(
+        [*(sparse.csr_matrix(part) for part in parts), words, letters, sparse.csr_matrix(_FORM * forms)]
+    ).tocsr()
+
+
+def fit(features: Any, labels: Sequence[str]) -> Any:
+    """Fit the linear model."""
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=_C, max_iter=500).fit(features, labels)
+
+
+def _arrays(kind: str, model: Any, embedded: bool) -> dict[str, Any]:
+    import numpy as np
+
+    sizes = [768 if embedded else 0, WORD_BUCKETS, LETTER_BUCKETS]
+    meaning, words, letters, forms = np.split(model.coef_, np.cumsum(sizes), axis=1)
+    half = {
+        "meaning": _MEANING * meaning,
+        "words": words,
+        "letters": letters,
+        "form": _FORM * forms,
+        "bias": model.intercept_,
+    }
+    return {f"{kind}_{part}": weights.astype(np.float16) for part, weights in half.items()}
+
+
+def weights(examples: Sequence[Example], embed: Embed) -> bytes:
+    """Train and return the file with the weights."""
+    import numpy as np
+
+    seen = [see(example) for example in examples]
+    labels = [example.action or NONE for example in examples]
+    arrays: dict[str, Any] = {"probe": embed([PROBE])[0].astype(np.float16)}
+    classes: list[str] = []
+    for kind, embedder in (("full", embed), ("plain", None)):
+        model = fit(matrix(seen, embedder), labels)
+        classes = [str(name) for name in model.classes_]
+        arrays |= _arrays(kind, model, embedder is not None)
+    rates, counts = _habits(examples)
+    vectors = _vectors(seen, embed)
+    for prefix, known in (("trees", vectors), ("plain_trees", None)):
+        arrays |= {f"{prefix}_{name}": array for name, array in _trees(seen, classes, rates, known).items()}
+    about = {
+        "classes": classes,
+        "none_bias": _NONE_BIAS,
+        "digest": digest(),
+        "examples": len(examples),
+        "rates": rates,
+        "counts": counts,
+    }
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def _vectors(seen: Sequence[Seen], embed: Embed) -> dict[str, Any]:
+    """Embed all that the choice of columns looks at."""
+    texts = {text for one in seen for text in (one.reading.english, *texts_of(one.reading, one.example.table))}
+    ordered = sorted(texts)
+    return dict(zip(ordered, embed(ordered), strict=True))
+
+
+def _habits(examples: Sequence[Example]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Return how often a column of each kind is meant, and how often how many are, by action."""
+    meant: dict[str, Counter[str]] = defaultdict(Counter)
+    there: dict[str, Counter[str]] = defaultdict(Counter)
+    sizes: dict[str, Counter[int]] = defaultdict(Counter)
+    for one in examples:
+        action = one.action or NONE
+        there[action].update(column.kind for column in one.table.columns)
+        meant[action].update(column.kind for column in one.table.columns if column.name in one.columns)
+        sizes[action][min(len(one.columns), MOST_CHOSEN)] += 1
+    rates = {
+        action: [round((meant[action][kind] + 0.05) / (there[action][kind] + 1), 4) for kind in KINDS]
+        for action in there
+    }
+    counts = {
+        action: [
+            round((size[k] + 0.3) / (sum(size.values()) + 0.3 * (MOST_CHOSEN + 1)), 4) for k in range(MOST_CHOSEN + 1)
+        ]
+        for action, size in sizes.items()
+    }
+    return rates, counts
+
+
+def _trees(
+    seen: Sequence[Seen], classes: Sequence[str], rates: dict[str, list[float]], vectors: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Fit the choice of columns on the requests that an action answers, and return its arrays."""
+    import numpy as np
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    answered = [one for one in seen if one.example.action and one.example.action not in WITHOUT]
+    rows = [
+        features(one.reading, one.found, one.example.table, one.example.action or NONE, classes, rates, vectors)
+        for one in answered
+    ]
+    labels = [column.name in one.example.columns for one in answered for column in one.example.table.columns]
+    shape = {"n_estimators": 350, "max_depth": 3, "learning_rate": 0.08, "min_samples_leaf": 10}
+    models = [
+        GradientBoostingClassifier(**shape, subsample=0.7, max_features=0.3, random_state=seed)
+        for seed in range(_SEEDS)
+    ]
+    return exported([model.fit(np.vstack(rows), labels) for model in models])
+
+
+def vocabulary(examples: Sequence[Example]) -> str:
+    """Return the words of the examples that are spelt right, with how often they are used."""
+    uses: Counter[str] = Counter()
+    for example in examples:
+        if example.style not in ("misspelt", "other_language"):
+            uses.update(
+                {piece.plain for piece in pieces(example.request) if piece.plain.isascii() and piece.plain.isalpha()}
+            )
+    return "".join(f"{word}={count}\n" for word, count in sorted(uses.items()))
+
+
+def main() -> int:
+    """Write `vocabulary.txt` and `weights.npz` beside this file."""
+    from ...tools.embedding import load_embedder
+    from .spelling import load_speller
+
+    examples = load_examples()
+    (_HERE / "vocabulary.txt").write_text(vocabulary(examples), encoding="utf-8")
+    load_speller.cache_clear()
+    made = weights(examples, load_embedder().embed)
+    (_HERE / "weights.npz").write_bytes(made)
+    sys.stdout.write(f"{len(examples)} examples, {len(made):,} bytes\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
