@@ -72,7 +72,7 @@ def digest() -> str:
     """Return a digest of all that the weights are made from: the examples and the words."""
     folder = files("refinery.prompts") / "routing"
     found = hashlib.sha256()
-    for name in (*FILES, "cues.txt", "glossary.txt", "synonyms.txt"):
+    for name in (*FILES, "cues.txt", "glossary.txt", "synonyms.txt", "world.txt"):
         if (folder / name).is_file():
             found.update(name.encode() + (folder / name).read_text(encoding="utf-8").encode())
     return found.hexdigest()

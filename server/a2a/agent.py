@@ -22,8 +22,8 @@ from .telling import Telling, question_of
 if TYPE_CHECKING:
     from a2a.server.events import EventQueue
 
-    from ...agents.orchestrator.events import Event
     from ...agents.orchestrator.attempt import Live
+    from ...agents.orchestrator.events import Event
     from ...tools.executor import Outcome
     from ..wiring import House
 
