@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -42,6 +43,7 @@ class Asked(Answer):
     answer: str = ""
     instead: list[str] = Field(default_factory=list, description="what could be asked where nothing answers")
     notes: list[str] = Field(default_factory=list)
+    columns: list[str] = Field(default_factory=list, description="that the first step is about")
 
     def headline(self) -> str:
         if not self.plan:
@@ -79,8 +81,6 @@ async def ask_dataset(
     Raises:
         BadRequest: the dataset does not exist, or the question is empty.
     """
-    from dataclasses import replace
-
     if not question.strip():
         raise BadRequest("question is empty; ask something about the table, such as 'which values are missing?'")
     orchestrator = context.service(Orchestrator)
@@ -92,6 +92,7 @@ async def ask_dataset(
         answer=reply.answer,
         instead=reply.instead,
         notes=reply.notes,
+        columns=reply.columns,
     )
 
 

@@ -85,7 +85,10 @@ async def _started(
         run = await orchestrator.find(resume, house.caller)
         if run.status == "waiting":
             if not agreed and not _can_ask():
-                raise BadRequest(f"run {resume} waits for a person's word: --yes gives it")
+                raise BadRequest(
+                    f"run {resume} waits for a person's word: --yes gives it, and "
+                    f"`refinery run manage_run --run {resume} --do decline` declines"
+                )
             return await orchestrator.answer(resume, house.caller, approved=agreed or _agrees(run.state))
         return await orchestrator.resume(resume, house.caller)
     if dataset is None:
@@ -102,7 +105,7 @@ async def _quiet(live: Live) -> None:
 async def _shown(live: Live) -> None:
     from .display_runs import AgentsAtWork
 
-    with AgentsAtWork() as display:
+    with AgentsAtWork(live.run.id) as display:
         live.events.listen(display.tell)
         await live.ended.wait()
 

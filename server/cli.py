@@ -19,7 +19,7 @@ from .telemetry import start_logging, start_telemetry
 
 app = typer.Typer(
     name="refinery",
-    help="Data quality and exploration as tools for language models, programs and people.",
+    help="Data quality, exploration and features as tools for models, programs and people; and agents that use them.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

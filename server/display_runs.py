@@ -24,13 +24,16 @@ _MARKS = {"done": "[green]✓[/green]", "failed": "[red]✗[/red]", "skipped": "
 class AgentsAtWork:
     """The agents of a run on the terminal, as they work; a line a step where the terminal can't be redrawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: str) -> None:
+        self._run = run
         self._console = terminal()
         self._steps: dict[str, tuple[str, str, str, str]] = {}
         self._stage = "beginning"
         self._live = Live(self._drawn(), console=self._console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> AgentsAtWork:
+        told = f"run {self._run}; should it be stopped, `refinery analyze --resume {self._run}` goes on with it"
+        self._console.print(f"[dim]{told}[/dim]", highlight=False)
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -69,10 +72,9 @@ def show_run(run: Run, report: RunReport | None, path: Path) -> None:
     headline = run.state.get("headline", "")
     console.print(f"\n[bold]{escape(inert(headline))}[/bold]\n" if headline else f"\nThe run is {run.status}.\n")
     for insight in report.insights if report else []:
-        color = _SEVERITY[insight.severity]
-        console.print(
-            f"[{color}]{insight.severity:6}[/{color}] [bold]{escape(inert(insight.title))}[/bold]", highlight=False
-        )
+        color, title = _SEVERITY[insight.severity], escape(inert(insight.title))
+        told = f"[{color}]{insight.severity:6}[/{color}] [bold]{title}[/bold] [dim]{insight.id}[/dim]"
+        console.print(told, highlight=False)
         console.print(Padding(f"{escape(inert(insight.text))}\n[dim]→ {escape(insight.advice)}[/dim]", (0, 0, 0, 7)))
     for note in report.notes if report else []:
         console.print(f"[dim]{escape(inert(note))}[/dim]")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 from ...tools.results import Severity
@@ -65,6 +66,7 @@ def insights_by_rules(request: Request, results: Sequence[StepResult], details: 
     left = [one for one in rest if one.severity != "low" and not set(one.columns) - {request.target} <= told]
     insights += [_other(one) for one in left]
     insights += _drivers(results, details, told)
+    insights += _saved(results, details)
     return _numbered(insights)
 
 
@@ -157,7 +159,7 @@ def _insight(theme: Theme, found: Sequence[_Found], request: Request) -> Insight
     if _RANK[severity] < _RANK[theme.most]:
         severity = theme.most
     columns = list(dict.fromkeys(name for one in found for name in one.columns))
-    reference = found[0].result.step.arguments.get("reference", "the table before")
+    reference = PurePath(found[0].result.step.arguments.get("reference", "the table before")).name
     title = theme.title.format(reference=reference)
     if theme.of_target and request.target:
         title = f"Gives {request.target!r} away"
@@ -219,6 +221,24 @@ def _drivers(results: Sequence[StepResult], details: Details, told: set[str]) ->
                 ],
             )
         ]
+    return []
+
+
+def _saved(results: Sequence[StepResult], details: Details) -> list[Insight]:
+    """Tell where features were saved."""
+    for result in results:
+        whole = details.get(result.step.id, {})
+        if result.step.action == "save_fe_pipeline" and result.status == "done" and whole.get("data_path"):
+            return [
+                Insight(
+                    title="Features to train on are saved",
+                    severity="low",
+                    concerns=MODELLER,
+                    text=f"Features, target and split: {whole['data_path']}. The fitted pipeline: {whole['pipeline_path']}.",
+                    advice="Train on the rows whose split is train; apply_fe_pipeline makes the same of new rows.",
+                    evidence=[Quote(step=result.step.id, result=result.result)],
+                )
+            ]
     return []
 
 

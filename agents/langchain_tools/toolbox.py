@@ -39,7 +39,7 @@ async def open_toolbox(
     Examples:
         In a notebook, with a model of your choice::
 
-            async with open_toolbox("data") as tools:
+            async with refinery.agents.toolbox("data") as tools:
                 agent = create_agent("openai:gpt-5.5", tools)
                 await agent.ainvoke({"messages": [("human", "What is wrong with orders.csv?")]})
     """

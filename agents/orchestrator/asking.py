@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...tools.context import Caller, Progress, silent
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a question came to: `instead` says what could be asked where no action answers."""
+    """What a question came to: `columns` are those that its words speak of; `instead` says what could be asked."""
 
     plan: list[Step]
     results: list[StepResult] = field(default_factory=list)
     answer: str = ""
     instead: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    columns: list[str] = field(default_factory=list)
 
 
 async def ask(
@@ -44,25 +45,28 @@ async def ask(
     usage = tools.chat.usage("question") if tools.chat is not None else None
     work = Work("", caller, tools, events, AgentSpans(""), usage)
     progress(1, None, "planning")
-    plan, instead, notes = await _planned(work, table, question)
-    if not plan or plan_only:
-        return Reply(plan, [], "" if plan else _nothing(instead), instead, notes)
+    reply = await _planned(work, table, question)
+    if not reply.plan:
+        return replace(reply, answer=_nothing(reply.instead))
+    if plan_only:
+        return reply
     work.spans.begin()
     try:
-        results = await _done(work, plan, progress)
+        results = await _done(work, reply.plan, progress)
     finally:
         work.spans.end("done")
-    answer = "\n\n".join(result.text for result in results)
+    answer, notes = "\n\n".join(result.text for result in results), reply.notes
     if tools.chat is not None and any(result.status == "done" for result in results):
         from .with_model import answered
 
         said, failed = await answered(work, question, results, work.details(results))
         answer, notes = said or answer, [*notes, *failed]
-    return Reply(plan, results, answer, instead, notes)
+    return replace(reply, results=results, answer=answer, notes=notes)
 
 
-async def _planned(work: Work, table: Table, question: str) -> tuple[list[Step], list[str], list[str]]:
+async def _planned(work: Work, table: Table, question: str) -> Reply:
     """Plan with the model where there is one, else by the words."""
+    notes = list[str]()
     if work.tools.chat is not None:
         from .with_model import planned
 
@@ -70,12 +74,11 @@ async def _planned(work: Work, table: Table, question: str) -> tuple[list[Step],
         names = [column.name for column in table.columns]
         steps, notes = await planned(work, request, _told(table), names, [])
         if steps:
-            return numbered(steps, [], work.agents_by_action()), [], notes
-    else:
-        notes = []
+            return Reply(numbered(steps, [], work.agents_by_action()), notes=notes)
     assert work.tools.router is not None
     routed = await work.tools.router.route(without_name(question, table.name), table, work.catalogue)
-    return numbered(routed.steps, [], work.agents_by_action()), routed.instead, notes
+    steps = numbered(routed.steps, [], work.agents_by_action())
+    return Reply(steps, instead=routed.instead, notes=notes, columns=routed.columns if steps else [])
 
 
 def _told(table: Table) -> str:

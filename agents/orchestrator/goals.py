@@ -14,6 +14,9 @@ from .records import Request, Step
 if TYPE_CHECKING:
     from .work import Work
 
+# A moment, an id or a text is not what a model of ours predicts, whatever word of the goal is like its name.
+_PREDICTABLE = {"number", "category", "boolean"}
+
 log = logging.getLogger(__name__)
 
 # What the words of a goal may add to an analysis: looking. Making and keeping features is planned by itself.
@@ -38,7 +41,8 @@ async def understand(work: Work, request: Request, seen: dict[str, Any]) -> tupl
     notes = list[str]()
     table = table_of(request.dataset, seen)
     goal = without_name(request.goal or "", request.dataset)
-    if request.target is None and (target := find_target(goal, table)) is not None:
+    target = find_target(goal, table) if request.target is None and speaks_of_model(goal) else None
+    if target is not None and table[target].kind in _PREDICTABLE:
         request = request.model_copy(update={"target": target})
         notes.append(f"Taken as the target, from the words of the goal: {target!r}.")
     elif request.target is None and speaks_of_model(goal):

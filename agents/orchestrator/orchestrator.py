@@ -298,7 +298,8 @@ class Orchestrator:
 
 def _instead(status: str) -> str:
     return {
-        "running": "do='status' tells how far it is, do='cancel' ends it",
+        "running": "do='status' tells how far it is, do='cancel' ends it; of a process that was killed it is known "
+        "after some seconds that it is gone: try again then",
         "waiting": "do='approve' or do='decline' lets it go on",
         "done": "its report is at the address that do='status' gives; analyze_dataset starts a new one",
         "cancelled": "do='resume' goes on with it",

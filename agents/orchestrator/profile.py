@@ -34,6 +34,7 @@ def table_of(dataset: str, seen: dict[str, Any], values: dict[str, Sequence[str]
             column["column"],
             _KINDS.get(column["semantic"], "category"),
             tuple((values or {}).get(column["column"], ())) or tuple(map(str, column.get("examples", []))),
+            column["storage"] == "string",
         )
         for column in seen.get("columns", [])
     ]

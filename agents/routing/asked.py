@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .mentions import Mention
 from .reading import Reading
 from .tables import Column, Table
+from .words import pieces
 
 
 class MissingArgument(Exception):
@@ -62,6 +63,8 @@ class Asked:
         found: dict[str, int] = {}
         for one in sorted(self.found, key=lambda one: -len(one.tokens)):
             if one.column == column and one.value is not None and not taken & set(one.tokens):
+                if len(one.tokens) < len(pieces(one.value)):
+                    continue  # a part of a value names no row
                 taken.update(one.tokens)
                 found.setdefault(one.value, self.reading.tokens[one.tokens[0]].start)
         return sorted(found.items(), key=lambda item: item[1])

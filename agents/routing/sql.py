@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .asked import Asked, MissingArgument
 from .quantities import numbers
 from .sql_filters import Filter, filters, flag
+from .sql_text import figure as as_number
 from .sql_text import name
 from .tables import Column
 
@@ -44,6 +45,8 @@ _DURATION = (
     r"\b(long|longest|shortest|longer|duration|takes?|took|time|until|between|elapsed|days?|hours?|minutes?|"
     r"lasts?|late|later|delay)\b"
 )
+_COUNTED = r"\b(?:how many|number of|count of)\b"
+_SUMMED = r"quantit|qty|units|items|count|pieces"
 _LONGEST_LIST = 1_000
 
 
@@ -135,7 +138,9 @@ def _groups(built: _Query) -> None:
             continue
         before = asked.text[: span[0]]
         sorts = re.search(r"\b(?:sort|sorted|order|ordered|ranked|rank)\W+by\W+(?:\w+\W+)?$", before)
-        if column.kind != "datetime" and not sorts and re.search(_GROUPED, before):
+        # "cities by revenue" ranks by a number; only "per" and the like divide by one.
+        ranks = column.kind == "number" and re.search(r"\bby\W+(?:\w+\W+){0,2}$", before)
+        if column.kind != "datetime" and not sorts and not ranks and re.search(_GROUPED, before):
             built.group.append((name(column.name), name(column.name)))
             built.used.add(column.name)
     for column in asked.of("datetime")[:1] if len(_left(built, "datetime")) < 2 else _left(built, "datetime"):
@@ -205,13 +210,19 @@ def _measures(built: _Query) -> None:
     for figure in figures:
         if listing:
             break
-        kind = aggregate or ("avg" if not built.has(r"\b(most|least|top|spent|owes?)\b") else "sum")
+        if not aggregate and built.has(_COUNTED) and not re.search(_SUMMED, figure.name.lower()):
+            built.used.add(figure.name)  # what is counted has no measure
+            continue
+        kind = aggregate or ("avg" if not built.has(rf"\b(most|least|top|spent|owes?)\b|{_COUNTED}") else "sum")
         if not aggregate and not built.group and not _left(built, "category", "id") and built.has(_DOWN):
             kind = "max"
         elif not aggregate and not built.group and not _left(built, "category", "id") and built.has(_UP):
             kind = "min"
-        built.measures.append((f"{kind}({name(figure.name)})", f"{kind}_{figure.name}"))
+        built.measures.append((f"{kind}({as_number(figure)})", f"{kind}_{figure.name}"))
         built.used.add(figure.name)
+    if not built.measures and not built.group and (one := _counted(built)) is not None:
+        built.measures.append((f"count(DISTINCT {name(one.name)})", f"distinct_{one.name}"))
+        built.used.add(one.name)
     if not built.measures and built.has(_DISTINCT):
         for column in _left(built, "id", "category", "text")[-1:]:
             built.measures.append((f"count(DISTINCT {name(column.name)})", f"distinct_{column.name}"))
@@ -220,6 +231,15 @@ def _measures(built: _Query) -> None:
         condition = " AND ".join(one.sql for one in built.where)
         built.measures.append((f"100.0 * avg(CASE WHEN {condition} THEN 1 ELSE 0 END)", "percent"))
         built.where = []
+
+
+def _counted(built: _Query) -> Column | None:
+    """Return the category or id that stands where what is counted does: "how many cities"."""
+    for column in _left(built, "category", "id"):
+        span = built.asked.place(column.name)
+        if span and re.search(rf"{_COUNTED}\W+$", built.asked.text[: span[0]]):
+            return column
+    return None
 
 
 def _lists_rows(built: _Query, aggregate: str | None) -> bool:
@@ -278,8 +298,10 @@ def _moment(built: _Query, column: Column) -> None:
         built.measures.append(
             (f"{'min' if first else 'max'}({moment})", f"{'first' if first else 'last'}_{column.name}")
         )
-    elif built.group or built.measures or _counts(built) or built.has(r"\bover time\b"):
+    elif built.has(r"\b(over time|trend|develop\w*|evol\w+|timeline)\b"):
         built.group.append((f"CAST(date_trunc('month', {moment}) AS DATE)", "month"))
+    elif built.group or built.measures or _counts(built):
+        return  # a moment divides nothing unless its part was asked for
     else:
         built.shown.append(moment)
 
@@ -344,7 +366,7 @@ def _arguments(built: _Query) -> dict[str, object]:
         sql += " WHERE " + " AND ".join(f"({one.sql})" if " OR " in one.sql else one.sql for one in built.where)
     if built.group and built.measures:
         sql += " GROUP BY " + ", ".join(str(place) for place in range(1, len(built.group) + 1))
-    if built.order:
+    if built.order and (built.group or not built.measures):
         sql += f" ORDER BY {built.order}"
     arguments: dict[str, object] = {"sql": sql}
     if built.limit:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .asked import Asked
 from .quantities import Number, Period, numbers, periods
-from .sql_text import name
+from .sql_text import figure, name
 from .sql_text import number as literal
 from .sql_text import text as quoted
 from .tables import Column
@@ -61,7 +61,16 @@ def filters(asked: Asked) -> list[Filter]:
     spans = [(period.start, period.end) for period in periods(asked.text)] if asked.of("datetime") else []
     found += _comparisons(asked, [*taken, *spans])
     found += _empties(asked, {one.column for one in found})
+    found += _signs(asked, {one.column for one in found})
     return found
+
+
+def _signs(asked: Asked, filtered: set[str]) -> list[Filter]:
+    """A negative fare is one below zero."""
+    match = re.search(r"\b(negative|below zero|under zero)\b", asked.text)
+    columns = [column for column in asked.of("number") if column.name not in filtered]
+    column = asked.nearest(match.start(), columns) if match else None
+    return [Filter(column.name, f"{figure(column)} < 0", *match.span())] if match and column else []
 
 
 def _values(asked: Asked) -> list[Filter]:
@@ -161,13 +170,13 @@ def _comparisons(asked: Asked, taken: list[tuple[int, int]]) -> list[Filter]:
         if len(pair) == 2 and not _inside(match.span(), taken):
             column = _about(asked, match.start(), pair[1].end, columns)
             low, high = sorted(one.value for one in pair)
-            sql = f"{name(column.name)} BETWEEN {literal(low)} AND {literal(high)}"
+            sql = f"{figure(column)} BETWEEN {literal(low)} AND {literal(high)}"
             found.append(Filter(column.name, sql, match.start(), pair[1].end))
     for sign, value, start in compared(text, seen):
         spans = [*taken, *((one.start, one.end) for one in found)]
         if not _inside((start, value.end), spans):
             column = _about(asked, start, value.end, columns)
-            found.append(Filter(column.name, f"{name(column.name)} {sign} {literal(value.value)}", start, value.end))
+            found.append(Filter(column.name, f"{figure(column)} {sign} {literal(value.value)}", start, value.end))
     found += _years(asked, columns, [*taken, *((one.start, one.end) for one in found)])
     return found
 

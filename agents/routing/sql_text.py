@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .quantities import plainly
+from .tables import Column
 
 
 def name(column: str) -> str:
@@ -26,3 +27,11 @@ def text(value: str) -> str:
 def number(value: float) -> str:
     """Return a number as a literal."""
     return repr(plainly(value))
+
+
+def figure(column: Column) -> str:
+    """Return a column to compute with: one that holds its numbers as text is read as far as it can be."""
+    quoted = name(column.name)
+    if not column.stored_as_text:
+        return quoted
+    return f"TRY_CAST(regexp_replace({quoted}, '[^0-9.eE+-]', '', 'g') AS DOUBLE)"

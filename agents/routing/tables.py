@@ -12,12 +12,14 @@ class Column:
     Attributes:
         name: as the table spells it.
         kind: `number`, `category`, `text`, `datetime`, `boolean` or `id`, from the profile of its data.
+        stored_as_text: whether the table holds numbers of it as text, such as `0.05` or `12 %`.
         values: frequent values as text, unmasked: they are compared with the question here and sent nowhere.
     """
 
     name: str
     kind: str
     values: tuple[str, ...] = ()
+    stored_as_text: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""Which words of a question mean the rows of the table rather than a column: "how many orders" counts rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from .mentions import Mention
+from .quantities import numbers
+from .reading import Reading
+from .sql_filters import compared
+from .tables import Column, Table
+from .words import pieces
+
+_COUNTING = re.compile(r"\b(how many|number of|count of|counts of|amount of)\b")
+_DISTINCT = re.compile(r"\b(distinct|different|unique|various|individual)\b")
+# Where the noun that is counted ends at the latest.
+_ENDS = frozenset(
+    (
+        *("are", "is", "were", "was", "be", "do", "does", "did", "have", "has", "had", "there", "with", "per"),
+        *("by", "in", "of", "from", "for", "that", "which", "who", "over", "under", "more", "less", "each", "every"),
+        *("and", "or", "on", "at", "than", "between", "above", "below", "to", "we", "i", "you", "they", "it"),
+        *("get", "got", "came", "can"),
+    )
+)
+_RANKING = re.compile(r"^\W*(?:which|what|who)\s+(\w+).*\b(most|least|fewest|more often|most often|frequent\w*)\b")
+# Without such a word nothing is asked of when something was.
+_TIMELY = re.compile(
+    r"\b(when|dates?|days?|daily|weeks?|weekly|months?|monthly|quarters?|years?|yearly|annual\w*|hours?|hourly|time|times|"
+    r"since|before|after|until|during|latest|newest|oldest|earliest|first|last|recent\w*|today|yesterday|long|longer|longest|"
+    r"trend|over time|ago|january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"late|later|early|earlier|between|on|empty|missing|null|sort\w*|order by|duration|took|takes?)\b|\d{4}"
+)
+_MONEY = re.compile(r"\b(euros?|dollars?|pounds?|usd|eur|gbp|bucks)\b|[€$£]")
+_PRICED = re.compile(r"amount|total|revenue|price|fare|cost|value|sum", re.IGNORECASE)
+_SURE = 0.7
+_PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+")
+
+
+def settled(reading: Reading, table: Table, columns: Sequence[Column], found: Sequence[Mention]) -> tuple[Column, ...]:
+    """Return the columns that a query is about: without those that only the words for rows brought up.
+
+    Args:
+        reading: the question, read.
+        table: what is asked about.
+        columns: those that were chosen.
+        found: all that may speak of a column.
+    """
+    text = reading.english.lower()
+    rows, counting = _row_words(reading, table, text), _COUNTING.search(text) is not None
+    kept = [column for column in columns if not _means_rows(column, found, rows, counting=counting, text=text)]
+    kept += [column for column in _valued(table, found) if column not in kept]
+    kept += _ranked(reading, table, text, found, kept)
+    kept = [column for column in kept if column.kind != "datetime" or _TIMELY.search(text)]
+    if compared(text, numbers(text)) and not any(column.kind == "number" for column in kept) and _MONEY.search(text):
+        kept += [column for column in table.of_kind("number") if _PRICED.search(column.name)][:1]
+    return tuple(kept)
+
+
+def _row_words(reading: Reading, table: Table, text: str) -> frozenset[int]:
+    """Return the places of the words that mean rows: of counting, the noun that is counted, and the table's name."""
+    stems = {piece.stem for piece in pieces(PurePath(table.name).name.split(".")[0])}
+    found = {place for place, token in enumerate(reading.tokens) if token.stem in stems}
+    for match in _COUNTING.finditer(text):
+        after = [place for place, token in enumerate(reading.tokens) if token.start >= match.end()]
+        noun = []
+        for place in after:
+            if reading.tokens[place].word in _ENDS:
+                break
+            noun.append(place)
+        found |= {place for place, token in enumerate(reading.tokens) if match.start() <= token.start < match.end()}
+        if noun and not _DISTINCT.search(text):
+            found.add(noun[-1])
+    return frozenset(found)
+
+
+def _means_rows(column: Column, found: Sequence[Mention], rows: frozenset[int], *, counting: bool, text: str) -> bool:
+    mine = [one for one in found if one.column == column.name]
+    if any(one.value is not None and not _PLAIN_NUMBER.fullmatch(one.value) for one in mine):
+        return False
+    said = [one for one in mine if one.value is None and one.how != "hint"]
+    if not said:
+        # A number alone names no value of a column that nobody spoke of; and what is counted has no measure.
+        if any(one.value is not None for one in mine):
+            return True
+        compares = column.kind == "number" and bool(compared(text, numbers(text)))
+        timely = column.kind == "datetime" and _TIMELY.search(text) is not None
+        return counting and column.kind in {"number", "datetime", "id", "text"} and not compares and not timely
+    if column.kind in {"category", "boolean"} and counting and not any(one.value is not None for one in mine):
+        return False
+    whole = re.sub(r"[\W_]+", " ", column.name.lower())
+    if column.kind == "datetime" and _TIMELY.search(text):
+        return False
+    return all(set(one.tokens) <= rows for one in said) and re.search(rf"\b{re.escape(whole)}\b", text) is None
+
+
+def _valued(table: Table, found: Sequence[Mention]) -> list[Column]:
+    """Return the columns of values that were named in full and that no other column has."""
+    whole = [one for one in found if one.value and len(one.value) > 2 and not _PLAIN_NUMBER.fullmatch(one.value)]
+    whole = [one for one in whole if len(one.tokens) >= len(pieces(one.value or "")) and one.score >= _SURE]
+    owners = {value: {one.column for one in whole if one.value == value} for value in (one.value for one in whole)}
+    names = dict.fromkeys(one.column for one in whole if len(owners[one.value]) == 1)
+    return [table[name] for name in names]
+
+
+def _ranked(
+    reading: Reading, table: Table, text: str, found: Sequence[Mention], kept: Sequence[Column]
+) -> list[Column]:
+    """Return the column of what is ranked in "which customers ordered most": an id before a name of the same."""
+    match = _RANKING.search(text)
+    if match is None:
+        return []
+    start = match.start(1)
+    places = {place for place, token in enumerate(reading.tokens) if token.start == start}
+    said = [one for one in found if set(one.tokens) == places and one.value is None and one.how != "hint"]
+    said = [one for one in said if table[one.column].kind in {"id", "category", "text"}]
+    if not said or any(table[one.column] in kept for one in said):
+        return []
+    best = max(one.score for one in said)
+    near = [table[one.column] for one in said if one.score >= best - 0.1]
+    return [next((column for column in near if column.name.lower().endswith("id")), near[0])]
