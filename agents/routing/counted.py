@@ -35,6 +35,10 @@ _TIMELY = re.compile(
 _MONEY = re.compile(r"\b(euros?|dollars?|pounds?|usd|eur|gbp|bucks)\b|[€$£]")
 _PRICED = re.compile(r"amount|total|revenue|price|fare|cost|value|sum", re.IGNORECASE)
 _SURE = 0.7
+_GENERIC = frozenset(
+    {"value", "values", "data", "row", "rows", "record", "records", "entry", "entries", "column", "columns", "field"}
+    | {"fields", "cell", "cells", "table", "figures"}
+)
 _PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+")
 
 
@@ -120,3 +124,26 @@ def _ranked(
     best = max(one.score for one in said)
     near = [table[one.column] for one in said if one.score >= best - 0.1]
     return [next((column for column in near if column.name.lower().endswith("id")), near[0])]
+
+
+def spoken(reading: Reading, columns: Sequence[Column], found: Sequence[Mention]) -> tuple[Column, ...]:
+    """Return columns without those that only a word for any data brought up: "values" names none.
+
+    Args:
+        reading: the question, read.
+        columns: those that were chosen.
+        found: all that may speak of a column.
+    """
+    generic = {place for place, token in enumerate(reading.tokens) if token.word in _GENERIC}
+    text = reading.english.lower()
+
+    def generically(column: Column) -> bool:
+        said = [one for one in found if one.column == column.name and one.how != "hint"]
+        whole = re.sub(r"[\W_]+", " ", column.name.lower())
+        return (
+            bool(generic)
+            and all(one.value is None and set(one.tokens) <= generic for one in said)
+            and re.search(rf"\b{re.escape(whole)}\b", text) is None
+        )
+
+    return tuple(column for column in columns if not generically(column))

@@ -13,7 +13,7 @@ from .arguments import arguments_of
 from .asked import Asked, MissingArgument
 from .classifier import NONE, PROBE, load_classifier
 from .columns import find_columns, texts_of
-from .counted import settled
+from .counted import settled, spoken
 from .features import Masked, form, mask
 from .instead import suggestions
 from .mentions import Mention, mentions
@@ -198,6 +198,7 @@ def _plan(choices: list[_Choice], table: Table, catalogue: Catalogue, vectors: V
 def _asked(choice: _Choice, before: tuple[Column, ...], vectors: Vectors | None) -> Asked:
     part = choice.part
     columns = load_classifier().chooser.choose(part.reading, part.found, part.table, choice.action, vectors)
+    columns = spoken(part.reading, columns, part.found)
     if choice.action == "query_dataset":
         columns = settled(part.reading, part.table, columns, part.found)
     refers = any(token.word in ("it", "them", "those", "these", "that", "both") for token in part.reading.tokens)

@@ -454,7 +454,7 @@ async def test_a_plan_alone_runs_nothing_but_a_look(house: House) -> None:
 # Killed in the middle.
 
 
-@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("after", [4, pytest.param(1, marks=pytest.mark.slow)])
 async def test_a_killed_run_is_resumed_by_another_process_without_repeating_a_finished_step(
     open_house: Open, folder: Path, tmp_path: Path, database_url: str, after: int
 ) -> None:

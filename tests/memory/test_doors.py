@@ -278,6 +278,7 @@ def test_a_server_that_is_told_to_end_takes_its_database_along(environment: dict
         assert not pid.exists()
 
 
+@pytest.mark.slow
 def test_the_command_line_keeps_house(environment: dict[str, str], database_url: str, tmp_path: Path) -> None:
     given = {**environment, "REFINERY_DATABASE_URL": database_url}
 
