@@ -234,7 +234,7 @@ def _saved(results: Sequence[StepResult], details: Details) -> list[Insight]:
                     title="Features to train on are saved",
                     severity="low",
                     concerns=MODELLER,
-                    text=f"Features, target, split: {whole['data_path']}. The fitted pipeline: {whole['pipeline_path']}.",
+                    text=f"Features and split: {whole['data_path']}. The fitted pipeline: {whole['pipeline_path']}.",
                     advice="Train on the rows whose split is train; apply_fe_pipeline makes the same of new rows.",
                     evidence=[Quote(step=result.step.id, result=result.result)],
                 )
