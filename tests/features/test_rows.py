@@ -472,6 +472,7 @@ def _tails(frame: pd.DataFrame, drawn: Any) -> float:
     return float(stats.chi2.sf(statistic, freedom))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("levels", [40, 400])
 def test_fold_and_side_of_a_row_in_a_narrow_table_do_not_tell_its_target(levels: int, seed: int) -> None:

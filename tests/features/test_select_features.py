@@ -78,6 +78,7 @@ def test_correlation_ranks_what_is_linear_above_noise(task: str) -> None:
     assert set(kept(table, "correlation", k=2)) == {"line", "flag"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("task", "rows"), [("binary", 40), ("classes", 150), ("regression", 500), ("regression", 40)])
 def test_of_two_hundred_noise_columns_hardly_one_is_kept(task: str, rows: int) -> None:
     rng = np.random.default_rng(rows)
@@ -87,6 +88,7 @@ def test_of_two_hundred_noise_columns_hardly_one_is_kept(task: str, rows: int) -
     assert 200 - len(result.dropped) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["permutation", "shap"])
 def test_of_two_hundred_noise_columns_trees_keep_hardly_one(method: Any) -> None:
     rng = np.random.default_rng(1)
@@ -95,6 +97,7 @@ def test_of_two_hundred_noise_columns_trees_keep_hardly_one(method: Any) -> None
     assert len(kept(table, method)) <= 2
 
 
+@pytest.mark.slow
 def test_what_fools_a_selection_on_its_own_rows_does_not_fool_this_one() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=(100, 300))
@@ -133,6 +136,7 @@ def encoded_noise(task: str) -> tuple[Training, Training]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", SUPERVISED)
 @pytest.mark.parametrize("task", ["binary", "regression"])
 def test_noise_of_many_levels_is_not_selected_once_it_is_cross_fitted(method: str, task: str) -> None:
@@ -265,6 +269,7 @@ def test_shap_values_explain_the_trees_exactly_missing_cells_too(task: str) -> N
     np.testing.assert_allclose(told.reshape(raw.shape), raw, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_permutation_importance_is_that_of_scikit_learn_on_the_held_out_rows() -> None:
     table = signal_and_noise("regression", rows=300)
     assert table.y is not None

@@ -209,6 +209,7 @@ def test_a_first_start_that_was_killed_is_begun_anew(tmp_path: Path, after: floa
     cluster.stop()
 
 
+@pytest.mark.slow
 async def test_a_server_that_froze_is_said_to_and_serves_again_when_it_thaws(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "w" / "data")
     server = await asyncio.to_thread(operated, cluster)
