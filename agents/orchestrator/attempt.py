@@ -35,6 +35,7 @@ class Live:
         run: as it was last noted.
         runs: where it is noted.
         taken_away: whether nothing of it may be written any more.
+        state: of its graph, as last told.
     """
 
     run: Run
@@ -45,6 +46,7 @@ class Live:
     task: asyncio.Task[None] | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     taken_away: bool = False
+    state: State = field(default_factory=State)
 
     def stop(self) -> None:
         """Have it stop where it is; `ended` is set when it has."""
@@ -87,17 +89,21 @@ async def _through_the_graph(live: Live, command: Any) -> RunStatus:
     run, work = live.run, live.work
     graph = build_graph(work, live.runs.saver(run.tenant))
     config = {"configurable": {"thread_id": run.id}, "recursion_limit": _SUPERSTEPS}
-    known = (await graph.aget_state(config)).values
-    if command is None and not known:
-        command = {"request": run.request.model_dump()}  # it was killed before its first checkpoint
-    state: State = known
+    if not isinstance(command, dict):
+        live.state = (await graph.aget_state(config)).values
+        if command is None and not live.state:
+            command = {"request": run.request.model_dump()}  # it was killed before its first checkpoint
+    noted: tuple[int, ...] = ()
     # What a run finds leaves by the doors of the house alone, and not by the tracing of a library.
     with tracing_context(enabled=False):
         stream = graph.astream(command, config, stream_mode=["values", "updates"], durability="async")
         async for mode, told in stream:
-            state = _next(state, mode, told)
-            await _note(live, state, "running")
-    return "waiting" if waiting(state) else "done"
+            live.state = _next(live.state, mode, told)
+            news = tuple(len(live.state.get(part, ())) for part in ("plan", "results", "insights", "notes"))
+            if news != noted:
+                await _note(live, live.state, "running")
+            noted = news
+    return "waiting" if waiting(live.state) else "done"
 
 
 def _next(state: State, mode: str, told: Any) -> State:
@@ -160,10 +166,7 @@ async def _end(live: Live, status: RunStatus, failure: RefineryError | None) -> 
 
 
 async def _note_end(live: Live, status: RunStatus, failure: RefineryError | None) -> None:
-    from .graph import build_graph
-
-    graph = build_graph(live.work, live.runs.saver(live.run.tenant))
-    state = (await graph.aget_state({"configurable": {"thread_id": live.run.id}})).values
+    state = live.state
     told = {"headline": str(failure), "error": failure.kind} if failure is not None else {"error": None}
     await _note(live, state, status, **told)
     if status not in {"done", "waiting"} and "request" in state:
