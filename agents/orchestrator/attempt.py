@@ -99,7 +99,8 @@ async def _through_the_graph(live: Live, command: Any) -> RunStatus:
         stream = graph.astream(command, config, stream_mode=["values", "updates"], durability="async")
         async for mode, told in stream:
             live.state = _next(live.state, mode, told)
-            news = tuple(len(live.state.get(part, ())) for part in ("plan", "results", "insights", "notes"))
+            known: dict[str, Any] = {**live.state}
+            news = tuple(len(known.get(part, ())) for part in ("plan", "results", "insights", "notes"))
             if news != noted:
                 await _note(live, live.state, "running")
             noted = news
