@@ -8,8 +8,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ SUPERUSER = "postgres"
 # Who may connect: the user that runs Refinery, known to the operating system, as whoever Refinery says. Left to itself
 # the package trusts everyone who reaches the socket, which for a long path lies in a folder open to all.
 _SHORT = 70
+# A file that a starting server writes is whole after some milliseconds.
+_TRIES, _PAUSE = 30, 0.1
 _ACCESS = "local all all peer map=refinery\n"
 
 
@@ -49,7 +52,7 @@ class Cluster:
                 self._server = _server(self.folder)
             else:
                 with locked(self.folder.with_name("lock")):
-                    self._server.ensure_postgres_running()
+                    _once_written(self._server.ensure_postgres_running)
                     self._server.global_process_id_list.get_and_add(os.getpid())
             info = self._server.get_postmaster_info()
         _close_door(self.folder)
@@ -82,9 +85,21 @@ def _server(folder: Path) -> PostgresServer:
         # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
         server._lock = contextlib.nullcontext()
         server.runtime_path = _short(server.runtime_path)
-        server.start()
+        _once_written(server.start)
         _forget_the_dead(server)
     return server
+
+
+def _once_written(call: Callable[[], object]) -> None:
+    """Make a call that reads the file of a running server, and again while a server that starts still writes it."""
+    for _ in range(_TRIES):
+        try:
+            call()
+        except AssertionError:  # of the package, over a file of some lines less
+            time.sleep(_PAUSE)
+        else:
+            return
+    call()
 
 
 def _short(folder: Path) -> Path:
