@@ -259,10 +259,16 @@ class Orchestrator:
         work.known = lambda: self._known(live)
         self._live[run.tenant, run.id] = live
         live.task = asyncio.create_task(attempt(live, command))
-        live.task.add_done_callback(lambda _: self._live.pop((run.tenant, run.id), None))
+        live.task.add_done_callback(lambda _: self._let_go(live))
         if self._beating is None or self._beating.done():
             self._beating = asyncio.create_task(self._beat())
         return live
+
+    def _let_go(self, live: Live) -> None:
+        """Take a run off the list that has ended; whoever waited for it may have taken it up again already."""
+        key = (live.run.tenant, live.run.id)
+        if self._live.get(key) is live:
+            del self._live[key]
 
     async def _known(self, live: Live) -> bool:
         """Tell whether a run has not been forgotten meanwhile."""

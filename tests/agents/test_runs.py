@@ -278,6 +278,17 @@ async def test_two_runs_at_once_make_features_of_their_own(open_house: Open, fol
         assert whole["result"]["dataset"] == "a/orders.csv"
 
 
+async def test_a_run_that_is_answered_the_moment_it_waits_is_still_known_to_be_at_work(
+    folder: Path, tmp_path: Path
+) -> None:
+    async with opened_house(folder, tmp_path / "workspace", WORKERS="1") as house:
+        live = await finished(house, **PREPARE)
+        again = await orchestrator_of(house).answer(live.run.id, house.caller, approved=True)
+        await asyncio.sleep(0.05)  # the task of the first attempt has ended now
+        assert orchestrator_of(house).live(live.run.id, house.caller) is again
+        await again.ended.wait()
+
+
 async def test_of_several_answers_at_once_one_counts(open_house: Open) -> None:
     async with open_house() as house:
         live = await finished(house, **PREPARE)
