@@ -63,7 +63,11 @@ async def analyze(
         live = await _started(orchestrator, house, dataset, goal, target, resume, agreed)
         show = _quiet if as_json else _shown
         await show(live)
-        while live.run.status == "waiting" and (agreed or (not as_json and _can_ask() and _agrees(live.run.state))):
+        asked = list[str]()
+        while new := _asks(live, asked):
+            if not agreed and (as_json or not _can_ask() or not _agrees(live.run.state)):
+                break
+            asked += new
             live = await orchestrator.answer(live.run.id, house.caller, approved=True)
             await show(live)
         _tell(house, orchestrator, live, output, as_json)
@@ -115,6 +119,12 @@ async def _dataset_of(settings: Settings, name: str) -> str:
     house = build(settings)
     async with house.running():
         return (await _orchestrator(house).find(name, house.caller)).request.dataset
+
+
+def _asks(live: Live, asked: Sequence[str]) -> list[str]:
+    """Return the steps that a run waits with and was not asked for before: one that failed is not tried for ever."""
+    waiting = live.run.state.get("waiting", []) if live.run.status == "waiting" else []
+    return [step["id"] for step in waiting if step["id"] not in asked]
 
 
 def _can_ask() -> bool:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from houses import ORDERS
@@ -23,14 +24,16 @@ def table(data_folder: Path) -> Path:
 ONLY = {"quality": ["quality_report"], "explore": ["infer_schema", "query_dataset"], "features": [], "memory": []}
 
 
-def refinery(*words: str, workspace: Path, said: str = "") -> subprocess.CompletedProcess[str]:
+def refinery(
+    *words: str, workspace: Path, said: str = "", only: dict[str, list[str]] = ONLY
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "refinery", *words],
         input=said,
         capture_output=True,
         text=True,
         timeout=180,
-        env={**os.environ, "REFINERY_WORKSPACE": str(workspace), "REFINERY_AGENTS__ACTIONS": json.dumps(ONLY)},
+        env={**os.environ, "REFINERY_WORKSPACE": str(workspace), "REFINERY_AGENTS__ACTIONS": json.dumps(only)},
         check=False,
     )
 
@@ -59,6 +62,18 @@ def test_analyze_for_programs_prints_json_alone_and_bad_input_is_said_in_a_line(
     assert wrong.returncode != 0
     assert "did you mean 'returned'" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_agreeing_to_what_fails_every_time_comes_to_an_end(data_folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    table = data_folder / "constant.csv"
+    table.write_text("a,b\n" + "1,2\n" * 30)
+    monkeypatch.setenv("REFINERY_AGENTS__APPROVE", '["assign_feature_roles"]')
+    only = {**ONLY, "features": ["assign_feature_roles"]}  # which takes no target of one value
+    words = ("analyze", str(table), "--target", "b", "--goal", "train a model", "--yes", "--json")
+    done = refinery(*words, workspace=tmp_path / "workspace", only=only)
+    told = json.loads(done.stdout)
+    assert told["status"] == "waiting"
+    assert [note for note in told["notes"] if note.startswith("assign_feature_roles failed")]
 
 
 def test_chat_answers_line_by_line_and_says_when_nothing_answers(table: Path, tmp_path: Path) -> None:
