@@ -48,7 +48,7 @@ async def deepen(
         results: what is known so far.
         tools: of its allow-list, as `langchain_tools` makes them; only those marked read-only are handed to it.
         max_calls: most calls of tools.
-        seconds: longest time of the whole; default four times that of a call of the model.
+        seconds: longest time of the whole, where that is less than four times that of a call of the model.
 
     Raises:
         ModelUnavailable: the model failed, or the time is over.
@@ -56,7 +56,8 @@ async def deepen(
     offered = read_only(tools)
     if not offered or max_calls < 1:
         return
-    limit = seconds if seconds is not None else 4 * chat.settings.seconds
+    usual = 4 * chat.settings.seconds
+    limit = usual if seconds is None else min(usual, seconds)
     try:
         async with asyncio.timeout(limit) as clock:
             await _loop(chat, run, agent, request, results, offered, max_calls)

@@ -63,7 +63,13 @@ class AgentSpans:
         }
         with (
             self.agent(step.agent),
-            self._tracer.start_as_current_span(f"execute_tool {step.action}", attributes=attributes),
+            # What an error says may quote a cell: its kind is on the span of the action below.
+            self._tracer.start_as_current_span(
+                f"execute_tool {step.action}",
+                attributes=attributes,
+                record_exception=False,
+                set_status_on_exception=False,
+            ),
         ):
             yield
 

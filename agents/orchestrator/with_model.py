@@ -66,18 +66,22 @@ async def look_deeper(work: Work, state: State) -> State:
     request = Request.model_validate(state["request"])
     results = [StepResult.model_validate(result) for result in state.get("results", [])]
     more, notes, numbers = list[StepResult](), list[str](), itertools.count(1)
+    agents = [agent for agent in _PLANNING if any(result.step.agent == agent for result in results)]
+    # What a run may use is divided: its steps and its time are no fewer bounds for a model than for the rules.
+    room = (work.tools.settings.steps - len(state.get("plan", []))) // max(1, len(agents))
+    most, seconds = min(work.tools.settings.model_calls, room), work.seconds_left
 
     async def one(agent: str) -> None:
         mine = [result for result in results if result.step.agent == agent]
         actions = [action for action in harmless(work.catalogue) if work.agents_by_action().get(action.name) == agent]
         try:
-            tools, most = _tools(work, actions, more, numbers), work.tools.settings.model_calls
+            tools = _tools(work, actions, more, numbers)
             with work.spans.agent(agent):
-                await deepen(chat, usage, agent, request, mine, tools, most)
+                await deepen(chat, usage, agent, request, mine, tools, most, seconds=seconds)
         except ModelUnavailable as error:
             notes.append(f"{agent} did not look deeper: {error.reason}")
 
-    await asyncio.gather(*(one(agent) for agent in _PLANNING if any(r.step.agent == agent for r in results)))
+    await asyncio.gather(*(one(agent) for agent in agents))
     return {
         "plan": [result.step.model_dump() for result in more],
         "results": [result.model_dump(mode="json") for result in more],

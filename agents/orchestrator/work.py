@@ -269,9 +269,8 @@ class Work:
     async def perform(self, step: Step, progress: Progress = silent) -> StepResult:
         """Do a step as its agent."""
         clock = time.perf_counter()
-        left = self.tools.settings.seconds - (clock - self._clock)
         try:
-            async with asyncio.timeout(max(left, 0.0)):
+            async with asyncio.timeout(self.seconds_left):
                 with self.spans.tool(step):
                     outcome = await self.tools.executor.run(step.action, step.arguments, self.caller, progress)
         except TimeoutError:
@@ -283,6 +282,11 @@ class Work:
             seconds = round(time.perf_counter() - clock, 4)
             return StepResult(step=step, status="failed", text=str(error), error=error.kind, seconds=seconds)
         return _result(step, outcome, round(time.perf_counter() - clock, 4))
+
+    @property
+    def seconds_left(self) -> float:
+        """The time that the run may still take."""
+        return max(0.0, self.tools.settings.seconds - (time.perf_counter() - self._clock))
 
     def details(self, results: Sequence[StepResult]) -> dict[str, dict[str, Any]]:
         """Return the whole results by the ids of their steps, as they are kept in the workspace."""

@@ -154,6 +154,15 @@ async def test_a_specialist_looks_deeper_within_its_calls_and_what_it_finds_are_
     assert len({step["step"]["id"] for step in deeper}) == len(deeper)
 
 
+async def test_specialists_with_a_model_keep_to_the_steps_of_the_run(folder: Path, tmp_path: Path) -> None:
+    sql = {"dataset": "orders.csv", "sql": "SELECT 1 AS one FROM dataset"}
+    mind = Mind(plan=PLAN, deepen=calls(("query_dataset", sql)), reading=reading())
+    live, _ = await _analyzed(folder, tmp_path, mind, AGENTS__STEPS="8", AGENTS__MODEL_CALLS="12")
+    assert live.run.status == "done"
+    assert len(live.run.state["steps"]) <= 8
+    assert [step for step in live.run.state["steps"] if step["step"]["why"] == "looking deeper"]
+
+
 async def test_a_cell_that_gives_orders_is_data_and_a_model_that_obeys_can_do_nothing(
     folder: Path, tmp_path: Path
 ) -> None:
