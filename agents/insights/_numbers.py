@@ -149,14 +149,19 @@ def _bounds(plain: str, before: str, *, percent: bool) -> tuple[float, float]:
         return 0.0, value
     hedge = _ABOUT.search(before)
     if hedge is not None and decimals == 0 and not exponent:
-        unit = 10.0 ** (len(plain) - len(plain.rstrip("0"))) if plain.strip("0") else 1.0
+        unit = _power(len(plain) - len(plain.rstrip("0"))) if plain.strip("0") else 1.0
         above = unit if hedge["above"] else 0.5 * unit
         below = unit if hedge["below"] else 0.5 * unit
         return value - below, value + above
-    half = 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    half = 0.5 * _power(int(exponent or 0) - decimals)
     if decimals == 0 and not exponent and not (percent and value):
         half = min(half, _COARSEST * value)  # 1 is not 1.4, and nothing but 0 is 0
     return value - half, value + half
+
+
+def _power(exponent: int) -> float:
+    """Return a power of ten; one too large is infinite rather than an error: ids of results read like `3e4711`."""
+    return float(f"1e{exponent}")
 
 
 def dates_in(text: str) -> Iterator[tuple[int, ...]]:

@@ -192,3 +192,17 @@ def test_a_share_is_quoted_by_its_percentage_at_any_rounding(share: float, decim
 def test_any_scrawl_can_be_read(text: str) -> None:
     numbers_in(text, ["a1"])
     problems(insight(text), RESULTS, DETAILS)
+
+
+IDS = st.from_regex(r"refinery://results/[0-9a-f]{24}", fullmatch=True)
+LONG = st.from_regex(r"[0-9]{1,3}[eE][0-9]{1,20}|1[0-9]{0,400}", fullmatch=True)
+
+
+@given(IDS | LONG)
+def test_ids_of_results_and_endless_numbers_are_read_as_they_are_written(text: str) -> None:
+    said = f"about {text} and {text}"
+    assert all(number.written in said for number in numbers_in(said))
+
+
+def test_an_id_that_reads_like_a_power_of_ten_is_no_error() -> None:
+    assert [number.written for number in numbers_in("see 3e4711, 12 rows")] == ["3e4711", "12"]
