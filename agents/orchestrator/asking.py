@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...tools.context import Caller, Progress, silent
 from .events import Events
 from .goals import without_name
-from .planning import numbered
+from .planning import numbered, owned
 from .profile import profile
 from .records import Request, Step, StepResult
 from .tracing import AgentSpans
@@ -73,12 +73,19 @@ async def _planned(work: Work, table: Table, question: str) -> Reply:
         request = Request(dataset=table.name, goal=question)
         names = [column.name for column in table.columns]
         steps, notes = await planned(work, request, _told(table), names, [])
+        # What a model reads may be meant to lead it: of what it plans, a question has only looking done.
+        steps = [owned(step, "") for step in steps if _looks(work, step)]
         if steps:
             return Reply(numbered(steps, [], work.agents_by_action()), notes=notes)
     assert work.tools.router is not None
     routed = await work.tools.router.route(without_name(question, table.name), table, work.catalogue)
     steps = numbered(routed.steps, [], work.agents_by_action())
     return Reply(steps, instead=routed.instead, notes=notes, columns=routed.columns if steps else [])
+
+
+def _looks(work: Work, step: Step) -> bool:
+    """Tell whether a step only looks; `check_rules` does where it keeps nothing."""
+    return step.action == "check_rules" or work.tools.executor.catalogue[step.action].traits.read_only
 
 
 def _told(table: Table) -> str:

@@ -186,6 +186,22 @@ async def test_every_call_of_the_model_is_audited_by_hash_and_never_by_text(fold
     assert "Ages are not" not in files[0].read_text()
 
 
+async def test_a_question_has_nothing_changed_whatever_a_model_plans(folder: Path, tmp_path: Path) -> None:
+    made = form(
+        "Plan",
+        steps=[
+            {"action": "edit_pipeline", "arguments": {"pipeline": "victim", "step": 1, "remove": True}, "why": ""},
+            {"action": "assign_feature_roles", "arguments": {"pipeline": "victim", "target": "returned"}, "why": ""},
+            {"action": "query_dataset", "arguments": {"sql": "SELECT count(*) AS n FROM dataset"}, "why": ""},
+        ],
+    )
+    mind = Mind(plan=made, deepen=AIMessage("There are 121 orders."), reading=reading())
+    actions = json.dumps({"features": ["edit_pipeline", "assign_feature_roles"], "explore": ["query_dataset"]})
+    async with opened_house(folder, tmp_path / "workspace", model=mind.model, AGENTS__ACTIONS=actions) as house:
+        result = (await house.run("ask_dataset", {"dataset": "orders.csv", "question": "how many orders?"})).result
+    assert [step["action"] for step in result["plan"]] == ["query_dataset"]
+
+
 async def test_a_question_is_answered_in_words_whose_numbers_are_those_of_the_results(
     folder: Path, tmp_path: Path
 ) -> None:
