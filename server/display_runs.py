@@ -75,7 +75,9 @@ def show_run(run: Run, report: RunReport | None, path: Path) -> None:
         color, title = _SEVERITY[insight.severity], escape(inert(insight.title))
         told = f"[{color}]{insight.severity:6}[/{color}] [bold]{title}[/bold] [dim]{insight.id}[/dim]"
         console.print(told, highlight=False)
-        console.print(Padding(f"{escape(inert(insight.text))}\n[dim]→ {escape(insight.advice)}[/dim]", (0, 0, 0, 7)))
+        console.print(
+            Padding(f"{escape(inert(insight.text))}\n[dim]→ {escape(insight.advice)}[/dim]", (0, 0, 0, 7), expand=False)
+        )
     for note in report.notes if report else []:
         console.print(f"[dim]{escape(inert(note))}[/dim]")
     if run.status == "waiting":

@@ -120,7 +120,7 @@ class House:
     @cached_property
     def runtime_config(self) -> RuntimeConfig:
         """What workers need to know of the settings."""
-        from ..tools.runtime import RuntimeConfig
+        from ..tools.runtime import RuntimeConfig, share_of_memory
 
         settings = self.settings
         return RuntimeConfig(
@@ -129,7 +129,7 @@ class House:
             connections={name: url.get_secret_value() for name, url in settings.data.connections.items()},
             private_addresses=settings.data.private_addresses,
             max_file_mb=settings.data.max_file_mb,
-            memory_mb=settings.limits.memory_mb or _share_of_memory(self._workers),
+            memory_mb=settings.limits.memory_mb or share_of_memory(self._workers),
             threads=os.cpu_count() or 1,
             spill_mb=settings.limits.spill_mb,
             mask_personal=settings.privacy.mask_personal,
@@ -335,9 +335,3 @@ def _roots(settings: Settings, folders: Sequence[Path]) -> list[Path]:
         log.warning("%s is not opened by accident: start as `refinery serve FOLDER`, or set data.roots", here)
         return []
     return [here]
-
-
-def _share_of_memory(workers: int) -> int:
-    import psutil
-
-    return max(512, int(psutil.virtual_memory().total * 0.6 / 1e6 / workers))

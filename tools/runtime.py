@@ -15,6 +15,13 @@ from .data.sources import Opener
 from .workspace import Workspace
 
 
+def share_of_memory(workers: int) -> int:
+    """Return how many MB each of some workers may hold: 60 % of the machine's memory, divided."""
+    import psutil
+
+    return max(512, int(psutil.virtual_memory().total * 0.6 / 1e6 / workers))
+
+
 class RuntimeConfig(BaseModel):
     """Settings that reach the workers, as JSON over their standard input."""
 

@@ -13,13 +13,11 @@ from ...tools.context import Caller
 from ...tools.errors import BadRequest
 from ...tools.executor import Executor
 from ...tools.pool import Pool
-from ...tools.runtime import Runtime, RuntimeConfig
+from ...tools.runtime import Runtime, RuntimeConfig, share_of_memory
 from .making import langchain_tools
 
 if TYPE_CHECKING:
     from langchain_core.tools import StructuredTool
-
-_SHARE_OF_MEMORY = 0.6
 
 
 @contextlib.asynccontextmanager
@@ -71,13 +69,12 @@ def _roots(folders: Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def _config(roots: tuple[Path, ...], workspace: str | Path | None) -> RuntimeConfig:
-    import psutil
     from platformdirs import user_data_path
 
     cores = os.cpu_count() or 1
     return RuntimeConfig(
         workspace=Path(workspace).expanduser().resolve() if workspace is not None else user_data_path("refinery"),
         roots=roots,
-        memory_mb=max(512, int(psutil.virtual_memory().total * _SHARE_OF_MEMORY / 1e6 / cores)),
+        memory_mb=share_of_memory(cores),
         threads=cores,
     )

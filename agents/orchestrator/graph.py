@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from .work import Work
 
-Compiled = "CompiledStateGraph[State, None, State, State]"
-
 
 def build_graph(work: Work, saver: BaseCheckpointSaver[Any]) -> Any:
     """Build the graph of one run.

@@ -91,8 +91,13 @@ def _counts(column: str) -> str:
 
 def whole_of(executor: Executor, caller: Caller, outcome: Outcome) -> dict[str, Any]:
     """Return the whole result of a call, as it is kept in the workspace."""
-    kept = executor.runtime.workspace.result(caller.tenant, (outcome.uri or "").rpartition("/")[2])
-    whole: dict[str, Any] = kept["result"] if kept else outcome.result
+    return kept_result(executor, caller, outcome.uri) or outcome.result
+
+
+def kept_result(executor: Executor, caller: Caller, uri: str | None) -> dict[str, Any] | None:
+    """Return a whole result by its address; None when it is not kept (any more)."""
+    kept = executor.runtime.workspace.result(caller.tenant, (uri or "").rpartition("/")[2])
+    whole: dict[str, Any] | None = kept["result"] if kept else None
     return whole
 
 

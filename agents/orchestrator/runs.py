@@ -46,8 +46,6 @@ class Run:
 class Runs(Protocol):
     """The runs of a tenant, and the checkpoints that they are resumed from."""
 
-    lasting: bool
-
     async def add(self, run: Run) -> None: ...
     async def note(self, run: Run) -> bool: ...
     async def mark(self, run: Run, status: RunStatus) -> None: ...
@@ -68,8 +66,6 @@ class DatabaseRuns:
     Args:
         memory: whose database it is.
     """
-
-    lasting = True
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
@@ -177,8 +173,6 @@ def _run(tenant: str, row: Row) -> Run:
 
 class ProcessRuns:
     """Runs that end with the process: where the memory is switched off, or its database does not come up."""
-
-    lasting = False
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, str], Run] = {}

@@ -27,7 +27,3 @@ class AgentSettings(BaseModel):
     seconds: float = 3600
     model_calls: int = 12
     keep_days: float = 30
-
-    def agent_of(self, action: str) -> str | None:
-        """Return the agent that may do an action, if any may."""
-        return next((agent for agent, names in self.actions.items() if action in names), None)

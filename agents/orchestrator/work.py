@@ -16,6 +16,7 @@ from ..insights.rules import completed, insights_by_rules
 from ..insights.verdict import verdict
 from .events import Event, Events
 from .planning import first_look, follow_up, numbered, owned, pipeline_name, plan_by_rules
+from .profile import kept_result
 from .records import Insight, Recollection, Request, RunReport, Step, StepResult, Usage
 from .runs import shown_dataset, without_secrets
 from .series import table_before
@@ -292,12 +293,9 @@ class Work:
         """Return the whole results by the ids of their steps, as they are kept in the workspace."""
         found = {}
         for result in results:
-            if result.result is not None:
-                kept = self.tools.executor.runtime.workspace.result(
-                    self.caller.tenant, result.result.rpartition("/")[2]
-                )
-                if kept is not None:
-                    found[result.step.id] = kept["result"]
+            whole = kept_result(self.tools.executor, self.caller, result.result)
+            if whole is not None:
+                found[result.step.id] = whole
         return found
 
     def report_of(self, state: State, status: Any = None, *, whole: bool = True) -> RunReport:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 
+from ...tools.edit_distance import distance
 from .lexicon import load_lexicon
-from .words import distance
 
 # A word is only taken for a slip of one that is used as often as this.
 _COMMON = 3

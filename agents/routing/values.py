@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
+from ...tools.edit_distance import distance
 from .lexicon import load_lexicon, read_lines
 from .reading import Reading
 from .tables import Table
-from .words import distance, pieces, plain
+from .words import pieces, plain
 
 _LONGEST = 5
 _KINDS = ("category", "text", "id")

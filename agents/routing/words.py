@@ -7,6 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ...tools.edit_distance import distance
+
 # A request is read up to here; nobody's question is longer, but somebody may paste a file.
 LONGEST = 2_000
 _PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
@@ -82,24 +84,6 @@ def _short(digits: str) -> str:
     """Return a short number without its point: `PM2.5` is the column `pm25`."""
     bare = digits.replace(".", "").replace(",", "")
     return bare if len(bare) <= 2 else digits
-
-
-def distance(left: str, right: str, most: int) -> int:
-    """Return how many letters must be changed, added, dropped or swapped (Damerau); `most` + 1 if more."""
-    if abs(len(left) - len(right)) > most:
-        return most + 1
-    before: list[int] = []
-    row = list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        earlier, before, row = before, row, [i]
-        for j, b in enumerate(right, 1):
-            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, earlier[j - 2] + 1)
-            row.append(cost)
-        if min(row) > most:
-            return most + 1
-    return row[-1]
 
 
 def similar(word: str, other: str) -> bool:

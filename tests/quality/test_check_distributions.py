@@ -14,11 +14,12 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from refinery.tools.data import open_dataset
+from refinery.tools.edit_distance import distance
 from refinery.tools.errors import BadRequest
 from refinery.tools.quality import _formats, _repeats, _spellings
 from refinery.tools.quality._column_shapes import ColumnShape
 from refinery.tools.quality._formats import departures
-from refinery.tools.quality._spellings import distance, is_typing_error, key, typing_errors, variants
+from refinery.tools.quality._spellings import is_typing_error, key, typing_errors, variants
 from refinery.tools.quality.check_distributions import Distributions, check_distributions
 
 ROWS = 4_000
