@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,10 +63,12 @@ class RefineryServer(MCPServer[None]):
     Args:
         house: what answers.
         transport: `pipe` or `tcp`, for the spans.
+        give_up: ends the process with a code, when the actions cannot be loaded; default `SystemExit` is raised.
     """
 
-    def __init__(self, house: House, *, transport: str = "pipe") -> None:
+    def __init__(self, house: House, *, transport: str = "pipe", give_up: Callable[[int], None] | None = None) -> None:
         self.house = house
+        self._give_up = give_up
         super().__init__(
             name="refinery",
             title="Refinery",
@@ -85,8 +87,16 @@ class RefineryServer(MCPServer[None]):
         """Answer the client's first message at once, and import the actions while it reads the answer."""
         result = await call_next(ctx)
         if ctx.method in {"initialize", "server/discover"}:
-            asyncio.get_running_loop().call_later(_AFTER_GREETING, self.house.load)
+            asyncio.get_running_loop().call_later(_AFTER_GREETING, self._load)
         return result
+
+    def _load(self) -> None:
+        try:
+            self.house.load()
+        except SystemExit as error:
+            if self._give_up is None:
+                raise
+            self._give_up(int(error.code or 0))
 
     async def list_tools(self) -> list[Tool]:
         """Return the catalogue as MCP tools."""
@@ -241,19 +251,23 @@ def serve_stdio(house: House) -> None:
     """Serve one client over standard input and output until it goes, or until the process is told to end."""
 
     async def serve() -> None:
+        loop, ending = asyncio.get_running_loop(), set[asyncio.Task[None]]()  # a task that nobody holds may vanish
+
+        def end(code: int) -> None:
+            ending.add(loop.create_task(_end(house, code)))
+
         if sys.platform != "win32":
-            loop, ending = asyncio.get_running_loop(), set[asyncio.Task[None]]()  # a task that nobody holds may vanish
-            loop.add_signal_handler(signal.SIGTERM, lambda: ending.add(loop.create_task(_end(house))))
+            loop.add_signal_handler(signal.SIGTERM, lambda: end(128 + signal.SIGTERM))
         async with house.running():
-            await RefineryServer(house).run_stdio_async()
+            await RefineryServer(house, give_up=end).run_stdio_async()
 
     asyncio.run(serve())
 
 
-async def _end(house: House) -> None:
+async def _end(house: House, code: int) -> None:
     """Leave in order; not by cancelling the server, whose thread waits for a line that will not come."""
     try:
         await house.close()
     finally:
         atexit._run_exitfuncs()
-        os._exit(128 + signal.SIGTERM)
+        os._exit(code)

@@ -90,7 +90,7 @@ class House:
         if AGENTS in offered:
             from ..agents.orchestrator.orchestrator import Orchestrator
 
-            executor.runtime.services[Orchestrator] = self._orchestrator(executor)
+            executor.runtime.services[Orchestrator] = self._orchestrator(executor, known)
         return executor
 
     def _groups(self, known: Catalogue) -> tuple[str, ...]:
@@ -101,7 +101,8 @@ class House:
     def actions(self) -> Catalogue:
         """The actions that clients find."""
         known = self.executor.catalogue
-        return known.only([group for group in self.groups or self._groups(known) if group in self._groups(known)])
+        there = self._groups(known)
+        return known.only([group for group in self.groups or there if group in there])
 
     async def run(self, action: str, arguments: Mapping[str, Any], progress: Progress = silent) -> Outcome:
         """Run an action for a client.
@@ -110,7 +111,7 @@ class House:
             RefineryError: as `Executor.run`; BadRequest also where it is not offered.
         """
         if action in self.executor.catalogue:
-            self.actions[action]
+            self.actions[action]  # raises where only the agents may do it
         return await self.executor.run(action, arguments, self.caller, progress)
 
     @property
@@ -167,7 +168,7 @@ class House:
             return self.memory.embedder
         return self._embedder(MODEL, DIMENSIONS)
 
-    def _orchestrator(self, executor: Executor) -> Orchestrator:
+    def _orchestrator(self, executor: Executor, known: Catalogue) -> Orchestrator:
         from ..agents.models.examples import Examples
         from ..agents.orchestrator.orchestrator import Orchestrator
         from ..agents.orchestrator.settings import AgentSettings
@@ -175,7 +176,7 @@ class House:
         from ..agents.routing.router import Router
         from ..memory.store.memory import Memory
 
-        asked, known = self.settings.agents, catalogue()
+        asked = self.settings.agents
         named = {f"actions.{agent}": names for agent, names in asked.actions.items()} | {"approve": asked.approve}
         for key, names in named.items():
             for name in names:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -182,3 +185,30 @@ async def test_a_wrong_prompt_is_an_error_that_names_the_right_one(
         with pytest.raises(MCPError, match=message) as caught:
             await client.get_prompt(name, arguments)
     assert caught.value.error.code == INVALID_PARAMS
+
+
+def test_a_server_whose_actions_cannot_be_loaded_ends_rather_than_leaving_its_client_waiting(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+    environment = {"REFINERY_WORKSPACE": str(tmp_path / "w"), "REFINERY_AGENTS__APPROVE": '["save_pipeline"]'}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "refinery", "serve", str(data_folder)],
+        env={**os.environ, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
+    process.stdin.write(json.dumps(message) + "\n")
+    process.stdin.flush()
+    assert process.stdout.readline()  # it greets before it loads; its input stays open
+    try:
+        assert process.wait(timeout=30) == 64
+    finally:
+        process.kill()
+        _, told = process.communicate()
+    assert "no action 'save_pipeline' (agents.approve)" in told
