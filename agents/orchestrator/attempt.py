@@ -171,8 +171,7 @@ async def _note_end(live: Live, status: RunStatus, failure: RefineryError | None
     told = {"headline": str(failure), "error": failure.kind} if failure is not None else {"error": None}
     await _note(live, state, status, **told)
     if status not in {"done", "waiting"} and "request" in state:
-        report = live.work.report_of(state, status)
-        await asyncio.to_thread(live.work.write, report)
+        await asyncio.to_thread(lambda: live.work.write(live.work.report_of(state, status)))
     if status == "done":
         await live.runs.forget_checkpoints(live.run.tenant, [live.run.id])
 

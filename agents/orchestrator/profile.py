@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ async def profile(executor: Executor, dataset: str, caller: Caller) -> Table:
     table = table_of(dataset, seen, {name: found for name, found in values.items() if name not in personal})
     opener = executor.runtime.opener(caller.tenant)
     names = [entry.name for entry in opener.registry.entries()]
-    files, _ = opener.files(_MOST_FILES)
+    files, _ = await asyncio.to_thread(opener.files, _MOST_FILES)  # a slow disk must not hold up the server
     return Table(table.name, table.columns, tuple(name for name in [*names, *files] if name != dataset))
 
 

@@ -159,7 +159,8 @@ class Work:
         plan, results = _plan(state), _results(state)
         update: State = {}
         if not state.get("followed") and self._all_done(plan, results, state):
-            more = numbered(follow_up(results, self.details(results)), plan, self.agents_by_action())
+            suggested = [result for result in results if result.step.action == "suggest_rules"]
+            more = numbered(follow_up(results, self.details(suggested)), plan, self.agents_by_action())
             more = more[: max(0, self.tools.settings.steps - len(plan))]
             update = {"followed": True, "plan": [step.model_dump() for step in more]}
             plan = [*plan, *more]
@@ -184,7 +185,7 @@ class Work:
             return {}
         self._tell("interpret", "weighing what was found")
         request = Request.model_validate(state["request"])
-        details = self.details(results)
+        details = await asyncio.to_thread(self.details, results)  # of a wide table these are megabytes
         read = [Insight.model_validate(insight) for insight in state.get("insights", [])]
         by_model = [insight for insight in read if insight.origin == "model"]
         insights = completed(by_model, insights_by_rules(request, results, details))
@@ -221,8 +222,7 @@ class Work:
     async def report(self, state: State) -> State:
         """Write the report."""
         self._tell("report", "writing the report")
-        report = self.report_of(state)
-        await asyncio.to_thread(self.write, report)
+        await asyncio.to_thread(lambda: self.write(self.report_of(state)))
         return {}
 
     # What they are made of.
