@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -55,7 +56,6 @@ class Cluster:
                     _once_written(self._server.ensure_postgres_running)
                     self._server.global_process_id_list.get_and_add(os.getpid())
             info = self._server.get_postmaster_info()
-        _close_door(self.folder)
         if info.socket_dir is not None:
             return {"host": str(info.socket_dir), "user": SUPERUSER}
         return {"host": info.hostname, "port": info.port, "user": SUPERUSER}
@@ -82,10 +82,13 @@ def _server(folder: Path) -> PostgresServer:
     with _ways_kept_narrow(folder), locked(folder.with_name("lock")):
         _make(folder)
         server = get_server(folder, start=False)
+        closed, runs = _close_door(folder), (folder / "postmaster.pid").exists()
         # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
         server._lock = contextlib.nullcontext()
         server.runtime_path = _short(server.runtime_path)
         _once_written(server.start)
+        if closed and runs:
+            os.kill(server.get_postmaster_info().pid, signal.SIGHUP)
         _forget_the_dead(server)
     return server
 
@@ -147,19 +150,20 @@ def _ways_kept_narrow(folder: Path) -> Iterator[None]:
                 parent.chmod(wanted)
 
 
-def _close_door(folder: Path) -> None:
-    """Write who may connect, once; the server reads it again at the signal."""
+def _close_door(folder: Path) -> bool:
+    """Write who may connect, before the server starts; return whether there was something to write."""
     if sys.platform == "win32":
-        return
+        return False
     import pwd
 
-    access = folder / "pg_hba.conf"
-    if access.read_text() == _ACCESS:
-        return
+    access, known = folder / "pg_hba.conf", folder / "pg_ident.conf"
     owners = {pwd.getpwuid(uid).pw_name for uid in (os.geteuid(), folder.stat().st_uid)}
-    (folder / "pg_ident.conf").write_text("".join(f'refinery "{name}" all\n' for name in sorted(owners)))
+    lines = [f'refinery "{name}" all\n' for name in sorted(owners)]
+    if access.read_text() == _ACCESS and all(line in known.read_text() for line in lines):
+        return False
+    known.write_text("".join(lines))
     access.write_text(_ACCESS)
-    os.kill(int((folder / "postmaster.pid").read_text().split()[0]), 1)
+    return True
 
 
 @contextlib.contextmanager

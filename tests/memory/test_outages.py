@@ -321,11 +321,8 @@ sys.path.insert(0, sys.argv[3])
 from stores import Hashing
 from refinery.memory.store.database import Database
 from refinery.memory.store.memory import Memory
-from refinery.memory.store.memory import Memory
 from refinery.memory.store.notes import Note
 from refinery.memory.store.settings import StoreSettings
-from refinery.memory.store.writing import keep
-from refinery.memory.store.notes import Note
 from refinery.memory.store.writing import keep
 
 async def main():
@@ -402,3 +399,13 @@ async def test_only_the_user_who_runs_it_may_reach_the_embedded_cluster(workspac
         assert cluster.folder.parent.stat().st_mode & 0o044 == 0, "the way to it may be passed, not read"
     finally:
         cluster.stop()
+
+
+async def test_a_new_cluster_never_runs_with_its_door_open(workspace: Path) -> None:
+    # Whoever joined while it was being closed was turned away, by a list of users that was being written.
+    cluster = Cluster(workspace / "data")
+    await asyncio.to_thread(cluster.start)
+    log = (cluster.folder / "log").read_text()
+    cluster.stop()
+    assert "ready to accept connections" in log
+    assert "SIGHUP" not in log
