@@ -27,7 +27,7 @@ SUPERUSER = "postgres"
 # the package trusts everyone who reaches the socket, which for a long path lies in a folder open to all.
 _SHORT = 70
 # A file that a starting server writes is whole after some milliseconds.
-_TRIES, _PAUSE = 30, 0.1
+_LINES, _TRIES, _PAUSE = 8, 30, 0.1
 _ACCESS = "local all all peer map=refinery\n"
 
 
@@ -81,6 +81,7 @@ def _server(folder: Path) -> PostgresServer:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _ways_kept_narrow(folder), locked(folder.with_name("lock")):
         _make(folder)
+        _clear_remnant(folder)
         server = get_server(folder, start=False)
         closed, runs = _close_door(folder), (folder / "postmaster.pid").exists()
         # Its own lock is one for the whole machine: whoever holds it would hold up everybody.
@@ -103,6 +104,18 @@ def _once_written(call: Callable[[], object]) -> None:
         else:
             return
     call()
+
+
+def _clear_remnant(folder: Path) -> None:
+    """Remove the file of a server that was killed as it started: the package waits for ever for its last lines."""
+    import psutil
+
+    file = folder / "postmaster.pid"
+    if not file.exists() or len(file.read_text().splitlines()) >= _LINES:
+        return
+    running = psutil.process_iter(["name", "cmdline"])
+    if not any(one.info["name"] == "postgres" and str(folder) in (one.info["cmdline"] or ()) for one in running):
+        file.unlink()
 
 
 def _short(folder: Path) -> Path:

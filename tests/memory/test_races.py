@@ -209,6 +209,23 @@ def test_a_first_start_that_was_killed_is_begun_anew(tmp_path: Path, after: floa
     cluster.stop()
 
 
+@pytest.mark.parametrize("lines", [0, 1, 7])
+def test_what_a_server_that_was_killed_as_it_started_left_is_no_hindrance(tmp_path: Path, lines: int) -> None:
+    cluster = Cluster(tmp_path / "w" / "data")
+    cluster.start()
+    file = cluster.folder / "postmaster.pid"
+    written = file.read_text().splitlines()[:lines]
+    server = psutil.Process(int(file.read_text().split()[0]))
+    family = [server, *server.children(recursive=True)]
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family)
+    file.write_text("".join(f"{line}\n" for line in written))
+    again = Cluster(cluster.folder)
+    assert again.start()["user"] == "postgres"
+    again.stop()
+
+
 @pytest.mark.slow
 async def test_a_server_that_froze_is_said_to_and_serves_again_when_it_thaws(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "w" / "data")
