@@ -83,7 +83,9 @@ def test_shared_tables(lab: Lab, shared_data: Path, file: str, target: str) -> N
     _check(lab, "table.csv", target)
 
 
-@pytest.mark.parametrize("target", ["returned", "amount", "category"])
+@pytest.mark.parametrize(
+    "target", ["returned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("amount", "category"))]
+)
 def test_the_demo_orders(lab: Lab, target: str) -> None:
     subprocess.run([sys.executable, "examples/orders.py", str(lab.folder), "--rows", "1500"], cwd=ROOT, check=True)
     path = lab.folder / "orders_2026-04.csv"
@@ -99,6 +101,7 @@ def quality(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("benchmarks.feature_quality")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wine", "breast_cancer", "diabetes", "merchants", "reviews", "tickets"])
 def test_the_tables_of_the_benchmark(lab: Lab, quality: Any, name: str) -> None:
     features, target, _ = quality.tables()[name]

@@ -360,6 +360,8 @@ KILLS = {
     "before the old version is removed": (SAVING, "shutil", "rmtree", "/.shop@", "before", True),
 }
 
+OFTEN = ("amid the data", "after the manifest", "before the link takes its place", "before the old version is removed")
+
 
 def _kill_while_saving(lab: Lab, pipeline: str, where: Sequence[str]) -> None:
     command = [sys.executable, "-c", SAVE, str(lab.context.workspace.root), str(lab.folder), pipeline, *where]
@@ -376,7 +378,10 @@ def _whole(folder: Path) -> str:
     return str(manifest["feature_hash"])
 
 
-@pytest.mark.parametrize("where", KILLS.values(), ids=KILLS)
+@pytest.mark.parametrize(
+    "where",
+    [pytest.param(where, id=name, marks=[] if name in OFTEN else pytest.mark.slow) for name, where in KILLS.items()],
+)
 def test_killed_in_the_middle_of_saving_the_old_version_or_the_new_one_is_there(
     lab: Lab, where: tuple[str, str, str, str, str, bool]
 ) -> None:

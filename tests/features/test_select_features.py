@@ -62,8 +62,15 @@ def kept(table: Training, method: Any, k: int | None = None) -> list[str]:
     return [name for name in table.columns if name not in dropped]
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("method", SUPERVISED)
+TREES = ("permutation", "shap")
+JUDGED = [
+    pytest.param(method, task, marks=pytest.mark.slow if method in TREES and task != "binary" else [])
+    for method in SUPERVISED
+    for task in TASKS
+]
+
+
+@pytest.mark.parametrize(("method", "task"), JUDGED)
 def test_signal_is_kept_and_noise_dropped(method: str, task: str) -> None:
     table = signal_and_noise(task)
     found = kept(table, method)

@@ -70,7 +70,6 @@ async def _remember_recall_forget(connect: Connect, **more: str) -> None:
         assert set(found[0]["why"]) == {"meaning", "words", "context", "recency", "importance"}
         await _call(client, "forget", memory=kept["id"])
         await _call(client, "forget", session="s")
-    async with connect(**more) as client:
         assert (await _call(client, "recall", query="orders discount"))["memories"] == []
 
 
@@ -80,6 +79,7 @@ async def test_what_one_process_remembers_another_recalls_by_other_words_until_i
     await _remember_recall_forget(connect)
 
 
+@pytest.mark.slow
 async def test_the_same_on_a_server_reached_by_url_over_tcp_with_a_password(
     connect: Connect, database_url: str, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_analyze_for_programs_prints_json_alone_and_bad_input_is_said_in_a_line(
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.slow
 def test_agreeing_to_what_fails_every_time_comes_to_an_end(data_folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
     table = data_folder / "constant.csv"
     table.write_text("a,b\n" + "1,2\n" * 30)

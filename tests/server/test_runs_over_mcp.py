@@ -47,9 +47,14 @@ SAID = {
 }
 
 
+OFTEN = ("agrees", "says no", "closes the question")
 CASES = [
-    *(("2026-07-28", *said) for said in SAID.values()),
-    *(("legacy", *SAID[said]) for said in ("agrees", "answers with neither yes nor no")),
+    *(
+        pytest.param("2026-07-28", *said, marks=[] if name in OFTEN else pytest.mark.slow)
+        for name, said in SAID.items()
+    ),
+    pytest.param("legacy", *SAID["agrees"]),
+    pytest.param("legacy", *SAID["answers with neither yes nor no"], marks=pytest.mark.slow),
 ]
 
 

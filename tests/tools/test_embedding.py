@@ -110,6 +110,7 @@ print(torch.get_num_threads(), hashlib.sha256(vectors.tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_another_process_with_other_threads_and_no_network_makes_the_same_vectors(embedder, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HOME": str(tmp_path), "HF_HOME": str(tmp_path)}
     environment.pop("HF_HUB_OFFLINE", None)

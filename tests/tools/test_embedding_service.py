@@ -54,6 +54,7 @@ async def test_who_is_cancelled_takes_no_other_along(service: EmbeddingService) 
     assert (await patient).shape == (1, DIMENSIONS)
 
 
+@pytest.mark.slow
 async def test_a_worker_that_dies_is_said_to_and_replaced(service: EmbeddingService) -> None:
     await service.warm()
     asking = asyncio.create_task(service.embed(["text"] + [f"{n} " * 200 for n in range(30)]))
