@@ -101,7 +101,7 @@ async def timed(call: Callable[[str], Awaitable[Any]], texts: list[str]) -> list
 async def recalls(memory: Any, tenant: str, questions: list[str]) -> tuple[float, float, float]:
     """Return the medians of recall and of its embedding, taken in turns, and the part of the exact answer found."""
     from pgvector import HalfVector
-    from refinery.memory.store.finding import Filter, Question, find, search
+    from refinery.memory.store.finding import Filter, Question, find, in_words, search
     from refinery.memory.store.ranking import rank
 
     recall, embed, same = [], [], []
@@ -114,7 +114,8 @@ async def recalls(memory: Any, tenant: str, questions: list[str]) -> tuple[float
         now, answers = datetime.now(UTC), []
         for exact in (False, True):
             async with memory.transaction(tenant) as running:
-                ranked = rank(await search(running, vector, text, Filter(), exact=exact), now)
+                spoken = await in_words(running, text, Filter())
+                ranked = rank(await search(running, vector, spoken, Filter(), exact=exact), now)
             answers.append([one.memory for one in ranked[:10]])
         same.append(len(set(answers[0]) & set(answers[1])) / max(1, len(answers[1])))
     return statistics.median(recall), statistics.median(embed), statistics.mean(same)

@@ -46,12 +46,12 @@ async def remember_all(memory: Any, tenant: str, sessions: list[dict[str, Any]])
 async def orders(memory: Any, tenant: str, question: str) -> dict[str, list[str]]:
     """Return the memories in the order of each way of ranking."""
     from pgvector import HalfVector
-    from refinery.memory.store.finding import Filter, search
+    from refinery.memory.store.finding import Filter, in_words, search
     from refinery.memory.store.ranking import rank
 
     vector = HalfVector((await memory.embedder.embed([question]))[0])
     async with memory.transaction(tenant) as running:
-        candidates = await search(running, vector, question, Filter(), exact=True)
+        candidates = await search(running, vector, await in_words(running, question, Filter()), Filter(), exact=True)
     meaning = _by(candidates, lambda one: -one.meaning)
     words = _by([one for one in candidates if one.words > 0], lambda one: -one.words)
     ranks: dict[str, float] = defaultdict(float)

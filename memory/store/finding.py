@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +27,9 @@ _POSTINGS = 4_000
 _LONGEST_QUESTION = 10_000
 # Characters; of a longer memory, or a document, the passage that answers is shown.
 _PAGE = 4_000
+
+# By passage, the part of the question's words that it has.
+Spoken = Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,16 @@ async def find(memory: Memory, tenant: str, question: Question) -> list[Hit]:
         raise BadRequest("query is empty; ask for something in words")
     check_label("dataset", question.where.dataset)
     check_label("session", question.where.session)
-    vector = HalfVector((await memory.embedder.embed([text]))[0])
+    looking = asyncio.create_task(_words_found(memory, tenant, text, question.where))  # while the question is embedded
+    try:
+        vector = HalfVector((await memory.embedder.embed([text]))[0])
+        spoken = await looking
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
     async with memory.transaction(tenant) as running:
         await memory.database.require_model(running)
-        candidates = await search(running, vector, text, question.where)
+        candidates = await search(running, vector, spoken, question.where)
         ranked = rank(candidates, datetime.now(UTC), question.limit)
         hits = await _hits(running, ranked, associated=question.associated)
     if hits:
@@ -81,13 +92,30 @@ async def find(memory: Memory, tenant: str, question: Question) -> list[Hit]:
     return hits
 
 
+async def _words_found(memory: Memory, tenant: str, text: str, where: Filter) -> Spoken:
+    async with memory.transaction(tenant) as running:
+        return await in_words(running, text, where)
+
+
+async def in_words(running: Transaction, text: str, where: Filter) -> Spoken:
+    """Return the passages that share words with a text, with how much they share."""
+    values: dict[str, Any] = {"limit": CANDIDATES, "anywhere": where == Filter(), **asdict(where)}
+    rows = await running.all("nearest_in_words", words=words_of(text), postings=_POSTINGS, **values)
+    return {row["passage"]: row["words"] for row in rows}
+
+
 async def search(
-    running: Transaction, vector: HalfVector, text: str, where: Filter, *, exact: bool = False
+    running: Transaction, vector: HalfVector, spoken: Spoken, where: Filter, *, exact: bool = False
 ) -> list[Candidate]:
-    """Return the candidates by words and by meaning; `exact` compares every vector, however many there are."""
+    """Return the candidates by words, which were found before, and by meaning.
+
+    Args:
+        spoken: what `in_words` has found.
+        exact: compare every vector, however many there are.
+    """
     values: dict[str, Any] = {"vector": vector, "limit": CANDIDATES, **asdict(where)}
     anywhere = where == Filter()
-    found = await running.all("nearest_in_words", words=words_of(text), postings=_POSTINGS, anywhere=anywhere, **values)
+    found = await running.all("found_in_words", passages=[*spoken], shares=[*spoken.values()], vector=vector)
     if exact or not await _by_index(running, where):
         found += await running.all("nearest_exactly", **values)
     else:

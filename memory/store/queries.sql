@@ -169,10 +169,14 @@ WITH size AS MATERIALIZED (
             AND (%(session)s::text IS NULL OR m.session = %(session)s))
     ORDER BY score DESC, passage LIMIT %(limit)s
 )
+SELECT passage, score / (SELECT sum(idf) * 2.2::float8 FROM weighed) AS words FROM best;
+
+-- name: found_in_words
+-- What was found by words, with its nearness in meaning; what was erased since is left out.
 SELECT p.passage, p.memory, m.thread, m.ordinal, m.importance, m.created_at,
-    1 - (p.embedding <=> %(vector)s) AS meaning, 1 - (p.context <=> %(vector)s) AS context,
-    score / (SELECT sum(idf) * 2.2::float8 FROM weighed) AS words
-FROM best JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
+    1 - (p.embedding <=> %(vector)s) AS meaning, 1 - (p.context <=> %(vector)s) AS context, given.words
+FROM unnest(%(passages)s::bigint[], %(shares)s::float8[]) AS given (passage, words)
+    JOIN passages p USING (passage) JOIN memories m ON m.id = p.memory AND m.tenant = p.tenant;
 
 -- name: shown
 -- What is shown of passages: their text and place (of a memory that is no longer than a page, all of it), and what is

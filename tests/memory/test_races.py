@@ -21,7 +21,7 @@ from pgvector import HalfVector
 from refinery.memory.store.cluster import Cluster
 from refinery.memory.store.database import Database
 from refinery.memory.store.erasing import forget_memory, forget_session
-from refinery.memory.store.finding import Filter, search
+from refinery.memory.store.finding import Filter, in_words, search
 from refinery.memory.store.memory import Memory
 from refinery.memory.store.notes import Note
 from refinery.memory.store.ranking import rank
@@ -178,7 +178,8 @@ async def test_the_index_finds_what_an_exact_scan_finds_among_tenants(
                 async with notes.memory.transaction("a") as running:
                     run = running.all
                     monkeypatch.setattr(running, "all", lambda name, run=run, **v: asked.append(name) or run(name, **v))
-                    ranked = rank(await search(running, vector, f"question {n}", where), _NOW, 10)
+                    spoken = await in_words(running, f"question {n}", where)
+                    ranked = rank(await search(running, vector, spoken, where), _NOW, 10)
                 answers.append([one.memory for one in ranked])
             same = len(set(answers[0]) & set(answers[1])) / 10
             assert same >= 0.9

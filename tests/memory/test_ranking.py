@@ -109,11 +109,12 @@ async def test_words_are_weighed_by_bm25_within_the_tenant(notes: Any) -> None:
         await notes.keep(text)
     await notes.keep("apple apple apple", tenant="other")
     from pgvector import HalfVector
-    from refinery.memory.store.finding import Filter, search
+    from refinery.memory.store.finding import Filter, in_words, search
 
     vector = HalfVector((await notes.memory.embedder.embed(["q"]))[0])
     async with notes.memory.transaction("default") as running:
-        found = {one.memory: one.words for one in await search(running, vector, "cherry apple nowhere", Filter())}
+        spoken = await in_words(running, "cherry apple nowhere", Filter())
+        found = {one.memory: one.words for one in await search(running, vector, spoken, Filter())}
     rows = {row["content"]: row["id"] for row in await notes.rows("SELECT id, content FROM memories")}
 
     def idf(holding: int) -> float:
