@@ -32,6 +32,15 @@ _TIMELY = re.compile(
     r"trend|over time|ago|january|february|march|april|may|june|july|august|september|october|november|december|"
     r"late|later|early|earlier|between|on|empty|missing|null|sort\w*|order by|duration|took|takes?)\b|\d{4}"
 )
+_COUNTED_APART = re.compile(r"\b(?:how many|number of|count of) (?:distinct|different|unique|various|individual) (\w+)")
+# Without such a word no figure is asked for that nobody named.
+_MEASURED = re.compile(
+    r"\b(averag\w*|avg|mean|median|typical\w*|usual\w*|sum\w*|total\w*|much|many|most|least|more|less|fewe?\w*|rate|per|top|"
+    r"bottom|best|worst|max\w*|min\w*|spen\w*|paid|pays?|paying|earn\w*|owe\w*|owing|bought|sold|sell\w*|bring\w*|brought|cost\w*|"
+    r"money|revenue|high|low|long|short|big|large|small|heavy|light|old|young|fast|slow|cheap\w*|expensive|far|deep|hot|cold|"
+    r"\w{2,}est|\w{2,}er than|over|under|above|below|exceed\w*|without|zero|no|negative|positive|empty|missing)\b"
+)
+_TOLD = 0.5
 _MONEY = re.compile(r"\b(euros?|dollars?|pounds?|usd|eur|gbp|bucks)\b|[€$£]")
 _PRICED = re.compile(r"amount|total|revenue|price|fare|cost|value|sum", re.IGNORECASE)
 _SURE = 0.7
@@ -39,6 +48,8 @@ _GENERIC = frozenset(
     {"value", "values", "data", "row", "rows", "record", "records", "entry", "entries", "column", "columns", "field"}
     | {"fields", "cell", "cells", "table", "figures"}
 )
+# "Percent of …" asks for a share, and names no column of percents.
+_SHARES = frozenset({"percent", "percentage", "pct", "share", "proportion", "fraction", "part"})
 _PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+")
 
 
@@ -54,9 +65,17 @@ def settled(reading: Reading, table: Table, columns: Sequence[Column], found: Se
     text = reading.english.lower()
     rows, counting = _row_words(reading, table, text), _COUNTING.search(text) is not None
     kept = [column for column in columns if not _means_rows(column, found, rows, counting=counting, text=text)]
+    if counting and _only_rows(reading, rows):
+        kept = [column for column in kept if any(one.column == column.name for one in found)]
     kept += [column for column in _valued(table, found) if column not in kept]
     kept += _ranked(reading, table, text, found, kept)
+    kept += _distinct(reading, table, text, found, kept)
     kept = [column for column in kept if column.kind != "datetime" or _TIMELY.search(text)]
+    kept = [_dated(column, table, found, rows) for column in kept]
+    measured = _MEASURED.search(text) or compared(text, numbers(text))
+    kept = [
+        column for column in kept if column.kind != "number" or measured or any(c.column == column.name for c in found)
+    ]
     if compared(text, numbers(text)) and not any(column.kind == "number" for column in kept) and _MONEY.search(text):
         kept += [column for column in table.of_kind("number") if _PRICED.search(column.name)][:1]
     return tuple(kept)
@@ -99,6 +118,29 @@ def _means_rows(column: Column, found: Sequence[Mention], rows: frozenset[int], 
     return all(set(one.tokens) <= rows for one in said) and re.search(rf"\b{re.escape(whole)}\b", text) is None
 
 
+def _only_rows(reading: Reading, rows: frozenset[int]) -> bool:
+    """Tell whether nothing but the rows is spoken of: "how many orders are there"."""
+    rest = [token.word for place, token in enumerate(reading.tokens) if place not in rows]
+    return all(word in _ENDS or word in {"the", "a", "in", "total", "all", "there", "altogether"} for word in rest)
+
+
+def _dated(column: Column, table: Table, found: Sequence[Mention], rows: frozenset[int]) -> Column:
+    """Return the date of the rows, `ordered_at` of "how many orders each day", for one that no word told apart."""
+    if column.kind != "datetime" or any(one.column == column.name and one.score >= _TOLD for one in found):
+        return column
+    own = [one for one in found if one.score >= _SURE and set(one.tokens) <= rows and one.how != "value"]
+    dates = [table[one.column] for one in own if table[one.column].kind == "datetime"]
+    return dates[0] if dates else column
+
+
+def _distinct(
+    reading: Reading, table: Table, text: str, found: Sequence[Mention], kept: Sequence[Column]
+) -> list[Column]:
+    """Return the column of what is counted in "how many different customers": an id before a name of the same."""
+    match = _COUNTED_APART.search(text)
+    return _named_by(reading, table, match.start(1), found, kept) if match else []
+
+
 def _valued(table: Table, found: Sequence[Mention]) -> list[Column]:
     """Return the columns of values that were named in full and that no other column has."""
     whole = [one for one in found if one.value and len(one.value) > 2 and not _PLAIN_NUMBER.fullmatch(one.value)]
@@ -113,9 +155,13 @@ def _ranked(
 ) -> list[Column]:
     """Return the column of what is ranked in "which customers ordered most": an id before a name of the same."""
     match = _RANKING.search(text)
-    if match is None:
-        return []
-    start = match.start(1)
+    return _named_by(reading, table, match.start(1), found, kept) if match else []
+
+
+def _named_by(
+    reading: Reading, table: Table, start: int, found: Sequence[Mention], kept: Sequence[Column]
+) -> list[Column]:
+    """Return the column that the word at a place of the text names, if none of those kept is named by it."""
     places = {place for place, token in enumerate(reading.tokens) if token.start == start}
     said = [one for one in found if set(one.tokens) == places and one.value is None and one.how != "hint"]
     said = [one for one in said if table[one.column].kind in {"id", "category", "text"}]
@@ -135,6 +181,8 @@ def spoken(reading: Reading, columns: Sequence[Column], found: Sequence[Mention]
         found: all that may speak of a column.
     """
     generic = {place for place, token in enumerate(reading.tokens) if token.word in _GENERIC}
+    following = [token.word for token in reading.tokens[1:]]
+    generic |= {place for place, word in enumerate(following) if word == "of" and reading.tokens[place].word in _SHARES}
     text = reading.english.lower()
 
     def generically(column: Column) -> bool:

@@ -16,13 +16,13 @@ from .words import pieces, plain, similar
 _UNITS = (
     "usd eur gbp chf kg km cm m mm c f t l ha pct m2 g v h kwh kw deg degc celsius rms bar hpa mg dl ml "
     "mmol ugm3 ms mi lb "
-    "lbs ft sec secs min mins hr hrs mth mths yr yrs pa db hz mb gb tb px k mm2 sqm sqft cnt perc percent "
+    "lbs ft sec secs min mins hr hrs mth mths yr yrs pa db hz mb gb tb k mm2 sqm sqft cnt perc percent "
     "musd eurs dollar "
     "euro ugm mmhg bpm kmh mph pm am utc"
 )
 _WEAK = {
     **dict.fromkeys(("is", "has", "was", "on", "of", "in", "per", "the", "by", "to", "at", "n", "flag", "ind"), 0.1),
-    **dict.fromkeys(_UNITS.split(), 0.15),
+    **dict.fromkeys(_UNITS.split(), 0.08),
     **dict.fromkeys(
         ("number", "code", "name", "value", "text", "second", "minute", "hour", "day", "year", "month"), 0.4
     ),
@@ -30,7 +30,16 @@ _WEAK = {
 }
 _ENDINGS = frozenset({"id", "no", "nr", "dt", "ts", "cd", "nm", "amt", "qty", "num", "key", "cat"})
 _DIGITS = 0.25
-_SYNONYM, _TYPO, _HINT = 0.85, 0.8, 0.5
+_SYNONYM, _AKIN, _TYPO, _SHORT, _HINT = 0.85, 0.78, 0.8, 0.7, 0.5
+_SHORTEST = 3
+# Words for whatever a table holds: alone they speak of a column only if they are its whole name.
+_GENERIC_WORDS = (
+    "value values data record records row rows entry entries numbers column columns cells table tables figures "
+    "variable variables"
+)
+_GENERIC = frozenset(_GENERIC_WORDS.split())
+# They ask for a number, and do not name what it is of.
+_ASKING = frozenset({"how many", "how much"})
 _WHOLE = 0.99
 # Words of one name stand at most so far apart; each word between them takes this from the score.
 _FARTHEST, _PER_WORD = 3, 0.05
@@ -56,6 +65,7 @@ class Mention:
         tokens: the places of the words that speak of it.
         how: `name`, `part`, `typo`, `hint` (only of its sort) or `value`.
         value: the value that was found, as the table spells it.
+        exact: how like the best word found is to a word of the name; 1 where it is the same.
     """
 
     column: str
@@ -63,6 +73,7 @@ class Mention:
     tokens: tuple[int, ...]
     how: str
     value: str | None = None
+    exact: float = 0.0
 
 
 @lru_cache(maxsize=4_000)
@@ -120,6 +131,8 @@ def _by_name(reading: Reading, column: Column) -> list[Mention]:
                     if other != anchor and near is not None:
                         hits[other] = near
                 one = _mention(column.name, slots, hits)
+                if one.score <= _WHOLE and all(reading.tokens[place].word in _GENERIC for place in one.tokens):
+                    continue
                 if one.tokens not in found or found[one.tokens].score < one.score:
                     found[one.tokens] = one
     ranked = sorted(found.values(), key=lambda one: (-one.score, len(one.tokens), one.tokens))
@@ -150,7 +163,7 @@ def _mention(column: str, slots: tuple[Slot, ...], hits: dict[int, tuple[Unit, f
     tokens = sorted({token for unit, _ in hits.values() for token in range(unit.first, unit.last + 1)})
     weights = [weight for _, weight in hits.values()]
     how = "name" if score > _WHOLE else "hint" if max(weights) <= _HINT else "typo" if _TYPO in weights else "part"
-    return Mention(column, score, tuple(tokens), how)
+    return Mention(column, score, tuple(tokens), how, exact=max(weights))
 
 
 def _likeness(unit: Unit, slot: Slot) -> float:
@@ -158,11 +171,31 @@ def _likeness(unit: Unit, slot: Slot) -> float:
         return 1.0
     shared = slot.names & unit.names
     if shared:
-        return _HINT if all(name[0] == "~" for name in shared) else _SYNONYM
-    if " " in unit.phrase or len(unit.phrase) < 4 or unit.phrase in load_lexicon().alike:
+        if unit.phrase in _ASKING or all(name[0] == "~" for name in shared):
+            return _HINT
+        if {unit.phrase, slot.stem} & shared:
+            return _SYNONYM
+        return _AKIN
+    if " " in unit.phrase or len(unit.phrase) < 4:
+        return 0.0
+    if slot.names <= {slot.stem} and _abbreviates(slot.stem, unit.phrase):
+        return _SHORT
+    if unit.phrase in load_lexicon().alike:
         return 0.0
     words = [slot.stem, *(name for name in slot.names if name[0] != "~")]
     return _TYPO if any(" " not in word and similar(unit.phrase, word) for word in words) else 0.0
+
+
+@lru_cache(maxsize=20_000)
+def _abbreviates(short: str, word: str) -> bool:
+    """Tell whether a word of a name may stand for a longer one: `estim` or `cas`, `tchr`, `recvd`."""
+    if not short.isalpha() or not _SHORTEST <= len(short) <= len(word) - 2 or short[0] != word[0]:
+        return False
+    if word.startswith(short):
+        return True
+    letters = iter(word)
+    plainly = sum(letter in "aeiou" for letter in short) <= 1 and short[-1] in word[-3:]
+    return plainly and all(letter in letters for letter in short)
 
 
 def _by_value(reading: Reading, table: Table) -> list[Mention]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from .phrases import phrases
 from .quantities import numbers, periods
 from .reading import Reading
 from .sql_filters import compared
-from .tables import Table
+from .tables import Column, Table
 from .words import pieces
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ _HOW = ("name", "part", "typo")
 _STRONG = 0.8
 _HINTED = ("query_dataset", "create_visualization")
 _KEYED = r"\b(ids?|numbers?|nr|no|keys?|codes?|identifiers?)\b"
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+# Dates that belong to a person, not to what a row tells of; and words that ask for an age.
+_ONCE = frozenset({"birth", "dob", "born", "birthday", "birthdate", "bday", "since", "joined"})
+_AGED = r"\b(ages?|aged|old|older|oldest|young|younger|youngest|born|birth\w*|adults?|minors?|seniors?)\b"
+_PLURAL = frozenset(
+    {"fields", "categories", "classes", "numbers", "dates", "times", "names", "codes", "amounts", "types"}
+)
 _GROUP = frozenset({"per", "by", "each", "every", "across", "within"})
 _SIGNS = (
     r"\b(when|dates?|time|times|timestamps?|days?|months?|years?|weeks?|hours?|season|period|recent|latest|newest|trend|since|ago|today|yesterday)\b",
@@ -77,10 +85,14 @@ def facts(
     strong = sum(one.score > 0.8 for one in best.values())
     kinds = [column.kind for column in table.columns]
     spots = [places for _, places in phrases(reading)]
+    bounds = [abs(value.value) for _, value, _ in compared(text, numbers(text))]
+    sizes = [_size(column, bounds) for column in table.columns]
     rows = []
     for place, column in enumerate(table.columns):
         row = _spoken(reading, best.get(column.name), named, own)
         row += _rivals(best.get(column.name), named, table)
+        row += _joined(reading, best.get(column.name), named)
+        row += [sizes[place], float(sum(size > sizes[place] for size in sizes)) / 5, *_lived(column.name, text)]
         row += _hunches(place, table, best, valued, signs, text)
         row += _hinted(column.name, hints, named)
         row += _valued(valued.get(column.name), found)
@@ -124,13 +136,59 @@ def _rivals(mention: Mention | None, named: Sequence[Mention], table: Table) -> 
     return [float(kind in kinds) for kind in KINDS] + [float(bool(better)), float(mention.score > 0.99 and not close)]
 
 
+def _size(column: Column, bounds: Sequence[float]) -> float:
+    """How near a bound of the question comes to the values of a column in size: "above 5000" is no number of rooms."""
+    values = [abs(float(value)) for value in column.values if column.kind == "number" and _NUMBER.fullmatch(value)]
+    apart = [abs(math.log10(bound / value)) for bound in bounds for value in values if bound > 0 and value > 0]
+    return max(1 - min(apart), 0.0) if apart else 0.0
+
+
+def _lived(name: str, text: str) -> list[float]:
+    """Whether the column tells when somebody was born or came, and whether an age is asked for."""
+    stems = {piece.stem for piece in pieces(name)}
+    return [float(bool(stems & _ONCE)), float(re.search(_AGED, text) is not None)]
+
+
+def _joined(reading: Reading, mention: Mention | None, named: Sequence[Mention]) -> list[float]:
+    """How well the columns are named that stand beside it in a list or a comparison: "area and price"."""
+    if mention is None:
+        return [0.0] * 4
+    first, last = mention.tokens[0], mention.tokens[-1]
+    before, after = [0.0], [0.0]
+    listed = False
+    for one in named:
+        if one.column == mention.column or set(one.tokens) & set(mention.tokens):
+            continue
+        if one.tokens[0] > last and (link := _link(reading, last, one.tokens[0])):
+            after.append(one.score)
+            listed |= link == "list"
+        elif one.tokens[-1] < first and (link := _link(reading, one.tokens[-1], first)):
+            before.append(one.score)
+            listed |= link == "list"
+    generic = float(all(reading.tokens[place].word in _PLURAL for place in mention.tokens))
+    return [max(before), max(after), float(listed), generic]
+
+
+def _link(reading: Reading, left: int, right: int) -> str:
+    """Return what joins two words: a list, a comparison, or nothing."""
+    between = reading.english[reading.tokens[left].end : reading.tokens[right].start].lower()
+    if re.fullmatch(r"\W*(?:,|&|/|\+|\band\b|\bor\b)\W*(?:and |or )?(?:the |their |its |both )?\W*", between):
+        return "list"
+    if re.fullmatch(
+        r"\W*\b(?:against|versus|vs|by|per|with|from|than|before|after|to|on|in)\W+(?:the |each )?", between
+    ):
+        return "comparison"
+    return ""
+
+
 def _hunches(
     place: int, table: Table, best: dict[str, Mention], valued: dict[str, Mention], signs: Sequence[float], text: str
 ) -> list[float]:
     """What is meant though no word names it: the date of "by month", the number of "largest", the rows themselves."""
     column = table.columns[place]
     peers = table.of_kind(column.kind)
-    first = column is peers[0]
+    events = [peer for peer in peers if not {piece.stem for piece in pieces(peer.name)} & _ONCE]
+    first = column is (events or peers)[0]
     strong = any(best[peer.name].score > 0.6 for peer in peers if peer.name in best)
     timed = bool(signs[0] or signs[1] or signs[_PERIOD])
     mention = best.get(column.name)
@@ -174,13 +232,14 @@ def _among_its_kind(place: int, table: Table, best: dict[str, Mention], valued: 
 def _spoken(reading: Reading, mention: Mention | None, named: Sequence[Mention], own: set[str]) -> list[float]:
     """How the column's name is spoken of, and whether other columns are by the same words, or better."""
     if mention is None:
-        return [0.0] * 16
+        return [0.0] * 18
     places = set(mention.tokens)
     rivals = [one for one in named if one.column != mention.column and places & set(one.tokens)]
     most = max((one.score for one in rivals), default=0.0)
     wider = max(
         (len(places | set(one.tokens)) - len(places) for one in rivals if one.score >= mention.score), default=0
     )
+    exact = max((one.exact for one in rivals), default=0.0)
     free = places - {
         place for one in named if one.column != mention.column and one.score > mention.score for place in one.tokens
     }
@@ -192,6 +251,8 @@ def _spoken(reading: Reading, mention: Mention | None, named: Sequence[Mention],
         len(places) / 3,
         most,
         mention.score - most,
+        mention.exact,
+        mention.exact - exact,
         sum(one.score == mention.score for one in rivals) / 3,
         wider / 2,
         len(free) / len(places),

@@ -31,7 +31,7 @@ __all__ = ["Column", "Routed", "Router", "Table", "find_columns", "find_target"]
 
 _LONGEST = 2_000
 # Two halves are believed to be two requests if each is understood as well as this.
-_UNDERSTOOD = 0.5
+_UNDERSTOOD = 0.6
 _MOST_HALVES = 2
 _MOST_KEPT = 2_000
 

@@ -108,5 +108,5 @@ def load_speller() -> Speller:
         known.update({word: max(known.get(word, 0), _COMMON) for word in meaning.split()})
     for word in (one for phrase in lexicon.alike for one in phrase.split()):
         # Abbreviations are words, but nobody means one by a slip.
-        known[word] = _COMMON if word in known else 1
+        known[word] = max(known[word], _COMMON) if word in known else 1
     return Speller(known)

@@ -34,7 +34,12 @@ _PERHAPS = (
     r",\s+(?=(?:{verbs}) )",
     r",?\s+(?:und|et|y|e|en|i|och)\s+(?=(?:zeig|zeichne|mach|prüf|gib|fülle|montre|dessine|affiche|vérifie|donne|muestra|"
     r"dibuja|dime|comprueba|mostra|disegna|dimmi|verifica|desenha|mostre|toon|teken|geef|pokaż|narysuj|sprawdź|policz))",
-    r",?\s+(?:and|plus|&)\s+",
+    r",?\s+(?:and|plus|&)\s+(?={asks})",
+)
+# How the second of two requests begins that has no verb of its own: a bare name is the last of a list.
+_ASKS = (
+    r"(?:what|which|who|where|when|why|how|are|is|do|does|did|has|have|can|(?:a|an|the)?\s*(?:[\w-]+ )?"
+    r"(?:chart|plot|graph|histogram|picture|overview|summary|report|list|box ?plots?|scatter\w*|heat ?map|pie|bars))\b"
 )
 _VERBS = (
     "check|draw|plot|chart|show|tell|describe|list|give|count|fill|impute|encode|scale|standardi[sz]e|normali[sz]e|"
@@ -48,7 +53,9 @@ _VERBS = (
 @cache
 def _joints(sure: bool) -> re.Pattern[str]:
     joints = _SURE if sure else _PERHAPS
-    return re.compile("|".join(f"(?:{joint.replace('{verbs}', _VERBS)})" for joint in joints), re.IGNORECASE)
+    return re.compile(
+        "|".join(f"(?:{joint.replace('{verbs}', _VERBS).replace('{asks}', _ASKS)})" for joint in joints), re.IGNORECASE
+    )
 
 
 def split(text: str) -> list[str]:

@@ -261,7 +261,7 @@ def _lists_rows(built: _Query, aggregate: str | None) -> bool:
 def _counts(built: _Query) -> bool:
     return built.has(
         r"\b(how many|number of|count|counts|counted|how often|how busy|most|least|fewest|frequent|"
-        r"commonest|busiest|popular|share|percent\w*)\b"
+        r"commonest|busiest|popular|share|percent\w*|sells? best|sold best|best.?sell\w+)\b"
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .classifier import NONE, PROBE
 from .columns import MOST_CHOSEN, WITHOUT, features, texts_of
-from .examples import Example, digest, load_examples
+from .examples import HARD, Example, digest, load_examples
 from .features import LETTER_BUCKETS, WORD_BUCKETS, Masked, form, hashed, mask
 from .mentions import Mention, mentions
 from .reading import Reading, names_of, read
@@ -32,6 +32,8 @@ _C = 5.0
 _NONE_BIAS = 0.0
 # Forests of trees whose scores are averaged.
 _SEEDS = 3
+# Hard requests are more of the examples than of what people ask.
+_OF_HARD = 0.4
 
 Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
 
@@ -75,11 +77,16 @@ def matrix(seen: Sequence[Seen], embed: Embed | None) -> Any:
     ).tocsr()
 
 
-def fit(features: Any, labels: Sequence[str]) -> Any:
+def weight(example: Example) -> float:
+    """Return how much an example counts."""
+    return _OF_HARD if example.source in HARD else 1.0
+
+
+def fit(features: Any, labels: Sequence[str], weights: Sequence[float]) -> Any:
     """Fit the linear model."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=_C, max_iter=500).fit(features, labels)
+    return LogisticRegression(C=_C, max_iter=500).fit(features, labels, sample_weight=weights)
 
 
 def _arrays(kind: str, model: Any, embedded: bool) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def weights(examples: Sequence[Example], embed: Embed) -> bytes:
     arrays: dict[str, Any] = {"probe": embed([PROBE])[0].astype(np.float16)}
     classes: list[str] = []
     for kind, embedder in (("full", embed), ("plain", None)):
-        model = fit(matrix(seen, embedder), labels)
+        model = fit(matrix(seen, embedder), labels, [weight(example) for example in examples])
         classes = [str(name) for name in model.classes_]
         arrays |= _arrays(kind, model, embedder is not None)
     rates, counts = _habits(examples)
@@ -136,25 +143,26 @@ def _vectors(seen: Sequence[Seen], embed: Embed) -> dict[str, Any]:
 
 def _habits(examples: Sequence[Example]) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Return how often a column of each kind is meant, and how often how many are, by action."""
-    meant: dict[str, Counter[str]] = defaultdict(Counter)
-    there: dict[str, Counter[str]] = defaultdict(Counter)
-    sizes: dict[str, Counter[int]] = defaultdict(Counter)
+    meant: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    there: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    sizes: dict[str, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for one in examples:
-        action = one.action or NONE
-        there[action].update(column.kind for column in one.table.columns)
-        meant[action].update(column.kind for column in one.table.columns if column.name in one.columns)
-        sizes[action][min(len(one.columns), MOST_CHOSEN)] += 1
+        action, counts = one.action or NONE, weight(one)
+        for column in one.table.columns:
+            there[action][column.kind] += counts
+            meant[action][column.kind] += counts * (column.name in one.columns)
+        sizes[action][min(len(one.columns), MOST_CHOSEN)] += counts
     rates = {
         action: [round((meant[action][kind] + 0.05) / (there[action][kind] + 1), 4) for kind in KINDS]
         for action in there
     }
-    counts = {
+    often = {
         action: [
             round((size[k] + 0.3) / (sum(size.values()) + 0.3 * (MOST_CHOSEN + 1)), 4) for k in range(MOST_CHOSEN + 1)
         ]
         for action, size in sizes.items()
     }
-    return rates, counts
+    return rates, often
 
 
 def _trees(
@@ -170,19 +178,21 @@ def _trees(
         for one in answered
     ]
     labels = [column.name in one.example.columns for one in answered for column in one.example.table.columns]
+    weights = [weight(one.example) for one in answered for _ in one.example.table.columns]
     shape = {"n_estimators": 350, "max_depth": 3, "learning_rate": 0.08, "min_samples_leaf": 10}
     models = [
         GradientBoostingClassifier(**shape, subsample=0.7, max_features=0.3, random_state=seed)
         for seed in range(_SEEDS)
     ]
-    return exported([model.fit(np.vstack(rows), labels) for model in models])
+    return exported([model.fit(np.vstack(rows), labels, sample_weight=weights) for model in models])
 
 
 def vocabulary(examples: Sequence[Example]) -> str:
     """Return the words of the examples that are spelt right, with how often they are used."""
     uses: Counter[str] = Counter()
     for example in examples:
-        if example.style not in ("misspelt", "other_language"):
+        foreign = example.source in HARD and example.style == "out_of_scope"  # some are in other languages
+        if example.style not in ("misspelt", "other_language") and not foreign:
             uses.update(
                 {piece.plain for piece in pieces(example.request) if piece.plain.isascii() and piece.plain.isalpha()}
             )

@@ -13,6 +13,8 @@ from ...tools.edit_distance import distance
 LONGEST = 2_000
 _PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+# Units and the like are no two words: `pH`, `kW`, `kWh`.
+_ONE = re.compile(r"[a-z][A-Z][a-z]?")
 _SPECIAL = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "æ": "ae", "œ": "oe", "đ": "d", "\u0131": "i"})
 _WHOLE_WORDS = (
     "is was has this us bus gas plus status analysis basis class loss miss pass less address access "
@@ -55,7 +57,7 @@ def stem(word: str) -> str:
         return word
     if word.endswith("ies") and len(word) > 4:
         return word[:-3] + "y"
-    if word.endswith(("sses", "xes", "ches", "shes", "zes")):
+    if word.endswith(("sses", "xes", "ches", "shes", "zzes", "tzes")):
         return word[:-2]
     return word[:-1]
 
@@ -69,7 +71,7 @@ def pieces(text: str) -> list[Piece]:
     found = []
     for match in _PIECE.finditer(text[:LONGEST]):
         start = match.start()
-        for part in _HUMP.split(match[0]):
+        for part in [match[0]] if _ONE.fullmatch(match[0]) else _HUMP.split(match[0]):
             lowered = plain(part)
             found.append(
                 Piece(

@@ -56,6 +56,8 @@ CASES: list[tuple[str, Any]] = [
     ("average weight", [(pytest.approx(21 / 12),)]),
     ("which customers ordered most?", [(3, 4)]),
     ("which city has the most orders?", [("Berlin", 5)]),
+    ("how many different customers do we have?", [(6,)]),
+    ("percent of returned orders", [(pytest.approx(100 * 4 / 12),)]),
 ]
 
 
