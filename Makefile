@@ -23,7 +23,7 @@ demo: $(VENV)/installed ## the agents analyze a messy table, print what is wrong
 		--goal "Are these orders fit to train a model that predicts returned?" --output $(DEMO)/report.html
 
 test: $(VENV)/installed ## the tests, a few minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-slow: $(VENV)/installed ## the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
