@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import shutil
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from ...tools.context import Caller
 from ...tools.errors import Defect, RefineryError
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # Supersteps of the graph; a plan of the most steps, each after the other, takes as many and some more.
 _SUPERSTEPS = 300
+# Seconds in which a write to the database that was begun is committed.
+_UNDER_WAY = 0.3
 
 
 class TakenAway(Exception):
@@ -97,13 +100,15 @@ async def _through_the_graph(live: Live, command: Any) -> RunStatus:
     # What a run finds leaves by the doors of the house alone, and not by the tracing of a library.
     with tracing_context(enabled=False):
         stream = graph.astream(command, config, stream_mode=["values", "updates"], durability="async")
-        async for mode, told in stream:
-            live.state = _next(live.state, mode, told)
-            known: dict[str, Any] = {**live.state}
-            news = tuple(len(known.get(part, ())) for part in ("plan", "results", "insights", "notes"))
-            if news != noted:
-                await _note(live, live.state, "running")
-            noted = news
+        # Closed, it has written all its checkpoints: what is erased afterwards stays erased.
+        async with contextlib.aclosing(cast("AsyncGenerator[tuple[str, Any], None]", stream)) as told_of:
+            async for mode, told in told_of:
+                live.state = _next(live.state, mode, told)
+                known: dict[str, Any] = {**live.state}
+                news = tuple(len(known.get(part, ())) for part in ("plan", "results", "insights", "notes"))
+                if news != noted:
+                    await _note(live, live.state, "running")
+                noted = news
     return "waiting" if waiting(live.state) else "done"
 
 
@@ -179,6 +184,8 @@ async def _note_end(live: Live, status: RunStatus, failure: RefineryError | None
 async def _remove_if_forgotten(live: Live) -> None:
     with contextlib.suppress(RefineryError):
         if await live.runs.get(live.run.tenant, live.run.id) is None:
-            # What it wrote after it was forgotten, and before it knew, goes as well.
+            # What it wrote after it was forgotten, and before it knew, goes as well; so does a write under way.
+            await live.runs.forget_checkpoints(live.run.tenant, [live.run.id])
+            await asyncio.sleep(_UNDER_WAY)
             await live.runs.forget_checkpoints(live.run.tenant, [live.run.id])
             await asyncio.to_thread(shutil.rmtree, live.work.folder, ignore_errors=True)

@@ -386,8 +386,11 @@ async def test_a_budget_of_steps_cuts_the_plan_and_says_so(open_house: Open) -> 
 async def test_a_budget_of_time_ends_a_run_with_what_there_is(open_house: Open, folder: Path) -> None:
     rows = ORDERS.splitlines()
     (folder / "large.csv").write_text("\n".join([rows[0], *(rows[1:] * 4000)]))
-    async with open_house(AGENTS__SECONDS="2.5") as house:
-        live = await finished(house, "large.csv")
+    for seconds in ("2.5", "3.5", "5", "7"):  # enough for a plan, also on a slow machine, and for no more than that
+        async with open_house(AGENTS__SECONDS=seconds) as house:
+            live = await finished(house, "large.csv")
+        if live.run.status == "done":
+            break
     statuses = Counter(step["status"] for step in live.run.state["steps"])
     assert live.run.status == "done"
     assert statuses["skipped"] >= 1
