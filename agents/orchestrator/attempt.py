@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 
 # Supersteps of the graph; a plan of the most steps, each after the other, takes as many and some more.
 _SUPERSTEPS = 300
-# Seconds in which a write to the database that was begun is committed.
-_UNDER_WAY = 0.3
 
 
 class TakenAway(Exception):
@@ -184,8 +182,6 @@ async def _note_end(live: Live, status: RunStatus, failure: RefineryError | None
 async def _remove_if_forgotten(live: Live) -> None:
     with contextlib.suppress(RefineryError):
         if await live.runs.get(live.run.tenant, live.run.id) is None:
-            # What it wrote after it was forgotten, and before it knew, goes as well; so does a write under way.
-            await live.runs.forget_checkpoints(live.run.tenant, [live.run.id])
-            await asyncio.sleep(_UNDER_WAY)
+            # What it wrote after it was forgotten, and before it knew, goes as well.
             await live.runs.forget_checkpoints(live.run.tenant, [live.run.id])
             await asyncio.to_thread(shutil.rmtree, live.work.folder, ignore_errors=True)

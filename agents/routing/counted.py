@@ -44,10 +44,6 @@ _TOLD = 0.5
 _MONEY = re.compile(r"\b(euros?|dollars?|pounds?|usd|eur|gbp|bucks)\b|[€$£]")
 _PRICED = re.compile(r"amount|total|revenue|price|fare|cost|value|sum", re.IGNORECASE)
 _SURE = 0.7
-_GENERIC = frozenset(
-    {"value", "values", "data", "row", "rows", "record", "records", "entry", "entries", "column", "columns", "field"}
-    | {"fields", "cell", "cells", "table", "figures"}
-)
 # "Percent of …" asks for a share, and names no column of percents.
 _SHARES = frozenset({"percent", "percentage", "pct", "share", "proportion", "fraction", "part"})
 _PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+")
@@ -173,25 +169,18 @@ def _named_by(
 
 
 def spoken(reading: Reading, columns: Sequence[Column], found: Sequence[Mention]) -> tuple[Column, ...]:
-    """Return columns without those that only a word for any data brought up: "values" names none.
+    """Return columns without those that only the asking for a share brought up: "percent of" names none.
 
     Args:
         reading: the question, read.
         columns: those that were chosen.
         found: all that may speak of a column.
     """
-    generic = {place for place, token in enumerate(reading.tokens) if token.word in _GENERIC}
     following = [token.word for token in reading.tokens[1:]]
-    generic |= {place for place, word in enumerate(following) if word == "of" and reading.tokens[place].word in _SHARES}
-    text = reading.english.lower()
+    asking = {place for place, word in enumerate(following) if word == "of" and reading.tokens[place].word in _SHARES}
 
-    def generically(column: Column) -> bool:
+    def asked_for(column: Column) -> bool:
         said = [one for one in found if one.column == column.name and one.how != "hint"]
-        whole = re.sub(r"[\W_]+", " ", column.name.lower())
-        return (
-            bool(generic)
-            and all(one.value is None and set(one.tokens) <= generic for one in said)
-            and re.search(rf"\b{re.escape(whole)}\b", text) is None
-        )
+        return bool(said) and all(one.value is None and set(one.tokens) <= asking for one in said)
 
-    return tuple(column for column in columns if not generically(column))
+    return tuple(column for column in columns if not asked_for(column))
