@@ -44,6 +44,7 @@ class Asked(Answer):
     instead: list[str] = Field(default_factory=list, description="what could be asked where nothing answers")
     notes: list[str] = Field(default_factory=list)
     columns: list[str] = Field(default_factory=list, description="that the first step is about")
+    question: str = Field("", description="as it was understood")
 
     def headline(self) -> str:
         if not self.plan:
@@ -64,6 +65,7 @@ class Asked(Answer):
 async def ask_dataset(
     dataset: str,
     question: Annotated[str, Field(max_length=_LONGEST)],
+    before: Annotated[str, Field(max_length=_LONGEST)] = "",
     session: str | None = None,
     plan_only: bool = False,
     *,
@@ -74,6 +76,7 @@ async def ask_dataset(
     Args:
         dataset: a name, path or URI
         question: one thing, in any words
+        before: the question before, where this one leans on it ("and in May?")
         session: label of this conversation
         plan_only: plan, but run nothing
         context: who asks
@@ -85,8 +88,11 @@ async def ask_dataset(
         raise BadRequest("question is empty; ask something about the table, such as 'which values are missing?'")
     orchestrator = context.service(Orchestrator)
     caller = replace(context.caller, session=session or context.caller.session)
-    reply = await ask(orchestrator.tools, dataset, question, caller, plan_only=plan_only, progress=context.progress)
+    reply = await ask(
+        orchestrator.tools, dataset, question, caller, before=before, plan_only=plan_only, progress=context.progress
+    )
     return Asked(
+        question=reply.question,
         plan=[AskedStep(action=step.action, arguments=step.arguments, why=step.why) for step in reply.plan],
         results=[_result(result) for result in reply.results],
         answer=reply.answer,

@@ -16,7 +16,7 @@ import asyncio
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,10 @@ async def routes(examples: Sequence[Any]) -> list[tuple[str | None, frozenset[st
     async def embed(texts: Sequence[str]) -> Any:
         return embedder.embed(texts)
 
-    router, found = Router(embed), list[tuple[str | None, frozenset[str]]]()
+    async def compute(function: Callable[..., Any], /, *, seconds: float, **arguments: Any) -> Any:  # noqa: ARG001
+        return function(**arguments)
+
+    router, found = Router(embed, compute), list[tuple[str | None, frozenset[str]]]()
     for example in examples:
         routed = await router.route(example.request, example.table, actions)
         found.append((routed.steps[0].action if routed.steps else None, frozenset(routed.columns)))

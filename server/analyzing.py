@@ -184,10 +184,13 @@ async def chat(settings: Settings, dataset: str, read: Callable[[str], str] = in
         house.begin_to_remember()
         await _orchestrator(house).require(Request(dataset=dataset), house.caller)
         print(f"Ask about {dataset}; an empty line ends.")  # noqa: T201
+        before = ""
         while question := await _next(read):
+            asked = {"dataset": dataset, "question": question, "before": before}
             try:
-                outcome = await house.run("ask_dataset", {"dataset": dataset, "question": question})
+                outcome = await house.run("ask_dataset", asked)
                 show_answer(outcome.result)
+                before = outcome.result["question"] if outcome.result["plan"] else ""
             except RefineryError as error:
                 print(f"  {error}")  # noqa: T201
     return 0

@@ -96,6 +96,8 @@ def show_answer(result: Mapping[str, Any]) -> None:
     for step in result["plan"]:
         told = ", ".join(f"{name}={value!r}" for name, value in step["arguments"].items() if name != "dataset")
         console.print(f"  [dim]{step['action']}({escape(told)})[/dim]", highlight=False)
+    for note in result.get("notes", []):
+        console.print(f"  [dim]{escape(inert(note))}[/dim]", highlight=False)
     for line in result.get("answer", "").splitlines():
         console.print(f"  {escape(inert(line))}", highlight=False)
     if not result["plan"]:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -187,10 +187,13 @@ class House:
         async def embed(texts: Sequence[str]) -> Any:
             return await self._reader.embed(texts)
 
+        async def compute(function: Callable[..., Any], /, **arguments: Any) -> Any:
+            return await self._reader.compute(function, **arguments)
+
         memory: Memory | None = executor.runtime.services.get(Memory)
         chat = self._chat(executor)
         examples = Examples.load(embed) if chat is not None else None
-        return Orchestrator(Tools(executor, settings, memory, Router(embed), chat, examples))
+        return Orchestrator(Tools(executor, settings, memory, Router(embed, compute), chat, examples))
 
     def _chat(self, executor: Executor) -> Chat | None:
         """The language model, where one is set."""

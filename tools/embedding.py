@@ -8,13 +8,13 @@ import importlib.util
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import Unavailable
 
@@ -33,6 +33,11 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 # Of a longer text the beginning is read.
 _LONGEST = 100_000
 _MOST_THREADS = 4
+# The number of threads is the process's.
+_LOCK = threading.Lock()
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,6 @@ class Embedder:
     _tokenizer: Any
     model: str = MODEL
     dimensions: int = DIMENSIONS
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def embed(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """Return a vector of length 1 for every text.
@@ -64,9 +68,8 @@ class Embedder:
 
         place = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         vectors = np.zeros((len(place), self.dimensions), dtype=np.float32)
-        with self._lock, _one_thread_each(), ThreadPoolExecutor(_threads()) as pool:
-            for index, vector in enumerate(pool.map(self._read, place)):
-                vectors[index] = vector
+        for index, vector in enumerate(side_by_side(self._read, list(place))):
+            vectors[index] = vector
         return vectors[[place[text] for text in texts]]
 
     def _read(self, text: str) -> npt.NDArray[np.float32]:
@@ -113,10 +116,7 @@ def load_embedder(model: str = MODEL, dimensions: int = DIMENSIONS) -> Embedder:
         raise Unavailable(
             f"no embedding model {model!r}: name {MODEL!r}, or a folder with a sentence-transformers model"
         )
-    # Nothing here asks a model hub for anything; this makes sure that nothing does in the libraries either.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _offline():
         from sentence_transformers import SentenceTransformer
 
         with _no_progress_bar():
@@ -129,6 +129,34 @@ def load_embedder(model: str = MODEL, dimensions: int = DIMENSIONS) -> Embedder:
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_length=network.max_seq_length)
     return Embedder(network, tokenizer, model, dimensions)
+
+
+def load_encoder() -> tuple[Any, Any]:
+    """Load the packaged model once more, for whoever changes it: a BERT of torch, and its tokenizer.
+
+    Raises:
+        Unavailable: a package is missing, or the model is not the published one.
+    """
+    require_embedding()
+    folder = _published()
+    with _offline():
+        from tokenizers import Tokenizer
+        from transformers import AutoModel
+
+        with _no_progress_bar():
+            encoder = AutoModel.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+    encoder.train(mode=False)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True  # "[SEP]" in a text is a word, not a border
+    return encoder, tokenizer
+
+
+def side_by_side(read: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    """Read several texts at the same time, each on one thread: no sum then depends on what else is read."""
+    with _LOCK, _one_thread_each(), ThreadPoolExecutor(_threads()) as pool:
+        return list(pool.map(read, items))
 
 
 def embed_texts(texts: list[str], model: str = MODEL, dimensions: int = DIMENSIONS) -> str:
@@ -178,6 +206,15 @@ def _threads() -> int:
     """Return how many texts are read at the same time: as many as numeric libraries may use threads."""
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(_MOST_THREADS, int(allowed) if allowed.isdecimal() else os.cpu_count() or 1))
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    # Nothing here asks a model hub for anything; this makes sure that nothing does in the libraries either.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from .embedding import DIMENSIONS, MODEL, embed_texts
 from .errors import Unavailable
@@ -36,6 +36,7 @@ class EmbeddingService:
         self._pool = pool
         self._waiting: list[_Request] = []
         self._working: asyncio.Task[None] | None = None
+        self._computing: set[asyncio.Task[Any]] = set()
 
     async def warm(self) -> None:
         """Start the worker and have it load the model, which takes some seconds."""
@@ -53,6 +54,18 @@ class EmbeddingService:
         for start in range(0, len(texts), _AT_ONCE):
             rows += await self._ask(list(texts[start : start + _AT_ONCE]))
         return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimensions)
+
+    async def compute(self, function: Callable[..., Any], /, *, seconds: float, **arguments: Any) -> Any:
+        """Call a function of a module of ours in the worker, with arguments and an answer that JSON can hold.
+
+        Raises:
+            RefineryError: what the function raised, or `Unavailable` where the worker died.
+        """
+        # A task of its own, for the same reason as below.
+        task = asyncio.create_task(self._pool.task(function, seconds=seconds, **arguments))
+        self._computing.add(task)
+        task.add_done_callback(self._computing.discard)
+        return await asyncio.shield(task)
 
     async def _ask(self, texts: list[str]) -> list[npt.NDArray[np.float32]]:
         answer: asyncio.Future[list[npt.NDArray[np.float32]]] = asyncio.get_running_loop().create_future()
@@ -102,6 +115,9 @@ class EmbeddingService:
             self._working.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._working
+        for task in self._computing:
+            task.cancel()
+        await asyncio.gather(*self._computing, return_exceptions=True)
         _fail(self._waiting, Unavailable("the server is closing; try again when it is back"))
         await self._pool.close()
 

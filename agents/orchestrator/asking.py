@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...tools.context import Caller, Progress, silent
+from ..routing.following import completed
 from .events import Events
 from .goals import without_name
 from .planning import numbered, owned
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a question came to: `columns` are those that its words speak of; `instead` says what could be asked."""
+    """What a question came to.
+
+    Attributes:
+        question: as it was understood, completed by the one before.
+        columns: those that its words speak of.
+        instead: what could be asked where nothing answers.
+    """
 
     plan: list[Step]
+    question: str = ""
     results: list[StepResult] = field(default_factory=list)
     answer: str = ""
     instead: list[str] = field(default_factory=list)
@@ -32,9 +40,19 @@ class Reply:
 
 
 async def ask(
-    tools: Tools, dataset: str, question: str, caller: Caller, *, plan_only: bool = False, progress: Progress = silent
+    tools: Tools,
+    dataset: str,
+    question: str,
+    caller: Caller,
+    *,
+    before: str = "",
+    plan_only: bool = False,
+    progress: Progress = silent,
 ) -> Reply:
     """Answer a question about a dataset.
+
+    Args:
+        before: the question before, on which this one may lean.
 
     Raises:
         RefineryError: the dataset cannot be read.
@@ -45,7 +63,10 @@ async def ask(
     usage = tools.chat.usage("question") if tools.chat is not None else None
     work = Work("", caller, tools, events, AgentSpans(""), usage)
     progress(1, None, "planning")
-    reply = await _planned(work, table, question)
+    asked, question = question, completed(question, before, table)
+    reply = replace(await _planned(work, table, question), question=question)
+    if question != asked:
+        reply.notes.append(f"read as: {question}")
     if not reply.plan:
         return replace(reply, answer=_nothing(reply.instead))
     if plan_only:

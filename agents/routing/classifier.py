@@ -60,19 +60,17 @@ class Classifier:
         """Tell whether a vector of `PROBE` comes from the model that the weights were made with."""
         return vector.shape == self.probe.shape and float(vector @ self.probe) > _SAME
 
-    def probabilities(
+    def scores(
         self,
         masked: Masked,
         reading: Reading,
         form: npt.NDArray[np.float32],
         vectors: npt.NDArray[np.float32] | None,
-        allowed: frozenset[str],
-    ) -> dict[str, float]:
-        """Return the probability of each class among those allowed, and of `NONE`.
+    ) -> npt.NDArray[np.float32]:
+        """Return the logarithm of each class's probability.
 
         Args:
             vectors: of the request and of the masked request, one after the other; None without an embedder.
-            allowed: names of the actions that may be chosen.
         """
         import numpy as np
 
@@ -85,6 +83,17 @@ class Classifier:
         if vectors is not None:
             scores = scores + linear.meaning @ vectors
         scores = scores + self.none_bias * np.array([name == NONE for name in self.classes])
+        return np.asarray(scores - scores.max() - np.log(np.exp(scores - scores.max()).sum()), dtype=np.float32)
+
+    def among(self, scores: npt.NDArray[np.float32], allowed: frozenset[str]) -> dict[str, float]:
+        """Return the probability of each class among those allowed, and of `NONE`.
+
+        Args:
+            scores: logarithms, one for each class.
+            allowed: names of the actions that may be chosen.
+        """
+        import numpy as np
+
         chosen = [place for place, name in enumerate(self.classes) if name == NONE or name in allowed]
         grown = np.exp(scores[chosen] - scores[chosen].max())
         return dict(zip([self.classes[place] for place in chosen], (grown / grown.sum()).tolist(), strict=True))

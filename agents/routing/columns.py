@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .joint import Read, load_heads
 from .mentions import Mention, mentions
 from .phrases import MOST_COLUMNS, described, phrases
-from .quantities import periods
 from .reading import Reading, names_of, read
 from .relevance import KINDS, facts
+from .sql_filters import periods_of
 from .tables import Column, Table
 from .trees import Trees
 
@@ -30,6 +31,8 @@ _BY_TIME = (
 )
 _OF_NUMBERS = r"\b(average|avg|mean|median|sum|total|highest|largest|biggest|cheapest|lowest|longest|shortest)\b"
 _LIKELY = 0.1
+# No judge is surer than this; in log-odds.
+_SLIGHT, _SUREST = 1e-4, 10.0
 # Actions that look at the whole table or at none: no column is an argument of theirs.
 WITHOUT = frozenset(
     {"missing_data_analysis", "infer_schema", "suggest_rules", "basic_info", "list_datasets", "load_dataset"}
@@ -91,15 +94,29 @@ class Chooser:
     counts: Mapping[str, Sequence[float]]
 
     def choose(
-        self, reading: Reading, found: Sequence[Mention], table: Table, action: str, vectors: Vectors | None
+        self,
+        reading: Reading,
+        found: Sequence[Mention],
+        table: Table,
+        action: str,
+        vectors: Vectors | None,
+        together: Read | None = None,
     ) -> tuple[Column, ...]:
-        """Return the columns that a request gives an action, in the order in which it speaks of them."""
+        """Return the columns that a request gives an action, in the order in which it speaks of them.
+
+        Args:
+            vectors: of the texts of `texts_of`; None without an embedder.
+            together: the request as it was read with its table, where it could be.
+        """
         import numpy as np
 
         if not table.columns or action in WITHOUT:
             return ()
         rows = features(reading, found, table, action, self.actions, self.rates, vectors)
         chances = (self.plain if vectors is None else self.full).probabilities(rows)
+        if together is not None:
+            judged = np.clip(load_heads().columns(together, self.actions.index(action), rows), -_SUREST, _SUREST)
+            chances = blended(chances, 1 / (1 + np.exp(-judged)))
         order = np.argsort(-chances, kind="stable")
         sure = np.clip(chances[order], 1e-4, 1 - 1e-4)
         yes = np.concatenate([[0.0], np.cumsum(np.log(sure))])
@@ -109,15 +126,34 @@ class Chooser:
         size = int(np.argmax(yes[: most + 1] + no[: most + 1] + _USUAL * usual))
         places = {one.column: one.tokens for one in reversed(found)}
         chosen = [table.columns[place] for place in order[:size]]
-        chosen += _implied(reading.english.lower(), table, action, chosen, chances.tolist())
+        chosen += _implied(reading, found, table, action, chosen, chances.tolist())
         return tuple(sorted(chosen, key=lambda column: places.get(column.name, (10_000,))))
 
 
-def _implied(text: str, table: Table, action: str, chosen: list[Column], chances: list[float]) -> list[Column]:
+def blended(
+    chances: npt.NDArray[np.floating[Any]], others: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.floating[Any]]:
+    """Return chances between those of two judges: the mean of their log-odds."""
+    import numpy as np
+
+    one, other = (np.clip(judged, _SLIGHT, 1 - _SLIGHT) for judged in (chances, others))
+    odds = np.sqrt(one / (1 - one) * other / (1 - other))
+    return np.asarray(odds / (1 + odds))
+
+
+def _implied(
+    reading: Reading,
+    found: Sequence[Mention],
+    table: Table,
+    action: str,
+    chosen: list[Column],
+    chances: list[float],
+) -> list[Column]:
     """Return the date of "per month" or "in May", and the number of "largest", where none was chosen."""
+    text = reading.english.lower()
     kinds = {column.kind for column in chosen}
     query = action == "query_dataset"
-    timed = re.search(_BY_TIME, text) is not None or (query and bool(periods(text)))
+    timed = re.search(_BY_TIME, text) is not None or (query and bool(periods_of(text, found, reading.tokens)))
     if timed and "datetime" not in kinds and action in ("query_dataset", "create_visualization"):
         return _likeliest(table, "datetime", chances, 0.0)
     if query and not kinds & {"number", "datetime", "boolean"} and re.search(_OF_NUMBERS, text):

@@ -24,7 +24,9 @@ _ENDS = frozenset(
         *("get", "got", "came", "can"),
     )
 )
-_RANKING = re.compile(r"^\W*(?:which|what|who)\s+(\w+).*\b(most|least|fewest|more often|most often|frequent\w*)\b")
+_RANKING = re.compile(
+    r"^\W*(?:which|what|who)\s+(\w+).*\b(most|least|fewest|more often|most often|frequent\w*|sells? (?:best|worst))\b"
+)
 # Without such a word nothing is asked of when something was.
 _TIMELY = re.compile(
     r"\b(when|dates?|days?|daily|weeks?|weekly|months?|monthly|quarters?|years?|yearly|annual\w*|hours?|hourly|time|times|"
@@ -40,7 +42,16 @@ _MEASURED = re.compile(
     r"money|revenue|high|low|long|short|big|large|small|heavy|light|old|young|fast|slow|cheap\w*|expensive|far|deep|hot|cold|"
     r"\w{2,}est|\w{2,}er than|over|under|above|below|exceed\w*|without|zero|no|negative|positive|empty|missing)\b"
 )
+# What "sells best" is told by the rows, not by a column of marks.
+_SELLING = re.compile(r"\b(?:sells?|selling|sold|ordered|bought) (?:the )?(?:best|worst|most|least)\b")
+# Without such a word no category is asked of that nobody named.
+_DIVIDED = re.compile(
+    r"\b(per|by|each|every|which|who|whom|whose|what|where|different|distinct|unique|most|least|across|split|group\w*|"
+    r"break\w*|kinds?|types?|sorts?|names?|list of|top|best|worst|compar\w*|vs|versus|differ\w*|depend\w*|many|"
+    r"number of|count)\b"
+)
 _TOLD = 0.5
+_WHOLE = 0.99
 _MONEY = re.compile(r"\b(euros?|dollars?|pounds?|usd|eur|gbp|bucks)\b|[€$£]")
 _PRICED = re.compile(r"amount|total|revenue|price|fare|cost|value|sum", re.IGNORECASE)
 _SURE = 0.7
@@ -66,6 +77,12 @@ def settled(reading: Reading, table: Table, columns: Sequence[Column], found: Se
     kept += [column for column in _valued(table, found) if column not in kept]
     kept += _ranked(reading, table, text, found, kept)
     kept += _distinct(reading, table, text, found, kept)
+    kept = _one_each(reading, text, found, kept)
+    spoken_of = {one.column for one in found if one.how != "hint"}
+    if _SELLING.search(text):
+        kept = [column for column in kept if column.name in spoken_of]
+    if not _DIVIDED.search(text):
+        kept = [column for column in kept if column.kind not in {"category", "text"} or column.name in spoken_of]
     kept = [column for column in kept if column.kind != "datetime" or _TIMELY.search(text)]
     kept = [_dated(column, table, found, rows) for column in kept]
     measured = _MEASURED.search(text) or compared(text, numbers(text))
@@ -154,6 +171,21 @@ def _ranked(
     return _named_by(reading, table, match.start(1), found, kept) if match else []
 
 
+def _one_each(reading: Reading, text: str, found: Sequence[Mention], kept: list[Column]) -> list[Column]:
+    """Leave one of the columns that only the word for what is counted or ranked names: a brewery's name or its id."""
+    match = _RANKING.search(text) or _COUNTED_APART.search(text)
+    if match is None:
+        return kept
+    start, end = match.span(1)
+    places = {place for place, token in enumerate(reading.tokens) if start <= token.start < end}
+    said = {column.name: [one for one in found if one.column == column.name and one.how != "hint"] for column in kept}
+    same = [column for column in kept if said[column.name] and all(set(m.tokens) <= places for m in said[column.name])]
+    if len(same) < 2:
+        return kept
+    best = max(same, key=lambda column: (said[column.name][0].score > _WHOLE, column.kind != "id"))
+    return [column for column in kept if column is best or column not in same]
+
+
 def _named_by(
     reading: Reading, table: Table, start: int, found: Sequence[Mention], kept: Sequence[Column]
 ) -> list[Column]:
@@ -165,7 +197,8 @@ def _named_by(
         return []
     best = max(one.score for one in said)
     near = [table[one.column] for one in said if one.score >= best - 0.1]
-    return [next((column for column in near if column.name.lower().endswith("id")), near[0])]
+    ids = [column for column in near if column.name.lower().endswith("id")]
+    return [*ids, *(column for column in near if column.kind != "id"), *near][:1]
 
 
 def spoken(reading: Reading, columns: Sequence[Column], found: Sequence[Mention]) -> tuple[Column, ...]:

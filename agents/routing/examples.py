@@ -18,6 +18,7 @@ USUAL = ("analysts", "owners", "house")
 HARD = ("operators", "researchers", "sellers", "citizens", "travellers", "outsiders")
 FILES = tuple(f"{writer}.json" for writer in USUAL + HARD)
 _ID = re.compile(r"(?:^|[^a-z])(?:id|no|nr|key|iban|isbn|uuid)$|[\s_](?:I[Dd]|N[Oo]|N[Rr])$|[a-z](?:Id|ID|No|Nr)$")
+_WORDS = ("cues.txt", "glossary.txt", "synonyms.txt", "world.txt", "drills.txt", "phrasebook.json")
 _WORDS_OF_TEXT = 3
 _KINDS = {
     **dict.fromkeys(("date", "timestamp", "datetime", "time"), "datetime"),
@@ -75,7 +76,7 @@ def digest() -> str:
     """Return a digest of all that the weights are made from: the examples and the words."""
     folder = files("refinery.prompts") / "routing"
     found = hashlib.sha256()
-    for name in (*FILES, "cues.txt", "glossary.txt", "synonyms.txt", "world.txt"):
+    for name in (*FILES, *_WORDS):
         if (folder / name).is_file():
             found.update(name.encode() + (folder / name).read_text(encoding="utf-8").encode())
     return found.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 _WORDS = {
     "one": 1,
@@ -119,9 +120,13 @@ def fraction(text: str) -> float | None:
     return number(decimal[0]) if decimal else None
 
 
-def periods(text: str) -> list[Period]:
-    """Return the days, months, quarters and years that a text names, in their order."""
-    found: list[Period] = []
+def periods(text: str, today: date | None = None) -> list[Period]:
+    """Return the days, months, quarters and years that a text names, in their order.
+
+    Args:
+        today: what "yesterday" and "last month" are counted from; the present day without it.
+    """
+    found = _relative(text, today or date.today())
     for pattern, make in _PERIODS:
         for match in pattern.finditer(text):
             inside = any(match.start() < other.end and other.start < match.end() for other in found)
@@ -129,6 +134,54 @@ def periods(text: str) -> list[Period]:
             if period is not None:
                 found.append(period)
     return sorted(found, key=lambda period: period.start)
+
+
+def _relative(text: str, today: date) -> list[Period]:
+    """Return the periods that are told from today: `yesterday`, `this week`, `last month`, `the past 30 days`.
+
+    So many last days, weeks or months end with today; one last week or month is that of the calendar, before this one.
+    """
+    found = []
+    tomorrow = today + timedelta(days=1)
+    for match in _FROM_TODAY.finditer(text):
+        which = (match["which"] or match["which2"] or match["which3"] or "").lower()
+        unit = (match["unit"] or match["unit2"] or match["unit3"] or match["unit4"] or "").lower()
+        said = (match["count"] or "one").lower()
+        count = _WORDS[said] if said in _WORDS else int(said)
+        if match["day"]:
+            since = today - timedelta(days=match["day"].lower() == "yesterday")
+            until = since + timedelta(days=1)
+        elif match["count"] or which == "past":
+            since, until = _back(tomorrow, count, unit), tomorrow
+        elif which == "this":
+            since = _begin(today, unit)
+            until = _begin(_back(since, -1, unit), unit)
+        else:
+            until = _begin(today, unit)
+            since = _begin(until - timedelta(days=1), unit)
+        if count:
+            found.append(Period(since.isoformat(), until.isoformat(), *match.span()))
+    return found
+
+
+def _back(day: date, count: int, unit: str) -> date:
+    """Return the day so many units before, of a shorter month its last; the first of all days where there is none."""
+    try:
+        if unit in ("day", "week"):
+            return day - timedelta(days=count * (7 if unit == "week" else 1))
+        months = 12 * day.year + day.month - 1 - count * {"month": 1, "quarter": 3, "year": 12}[unit]
+        year, month = months // 12, months % 12 + 1
+        return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+    except (OverflowError, ValueError):
+        return date.min
+
+
+def _begin(day: date, unit: str) -> date:
+    """Return the first day of the week (a Monday), month, quarter or year that a day belongs to."""
+    if unit == "week":
+        return day - timedelta(days=day.weekday())
+    month = {"month": day.month, "quarter": day.month - (day.month - 1) % 3, "year": 1}[unit]
+    return date(day.year, month, 1)
 
 
 def _day(match: re.Match[str], year: int, month: int, day: int) -> Period | None:
@@ -182,6 +235,16 @@ def _year(match: re.Match[str]) -> Period:
     return Period(f"{year}-01-01", f"{year + 1}-01-01", *match.span(), None, year)
 
 
+# "The last week of May" and "the last quarter of 2024" are told from something else; "last month's file" is a file.
+_UNIT = "week|month|quarter|year"
+_LAST = r"last|past|previous|(?<!the )(?<!which )latest"
+_FROM_TODAY = re.compile(
+    rf"\b(?:(?P<day>today|yesterday)|(?P<which2>this)\s+(?P<unit2>{_UNIT})|(?P<unit3>{_UNIT})\s+(?P<which3>{_LAST})|"
+    rf"(?P<which>{_LAST})\s+(?:(?P<count>\d{{1,6}}|{_WORD})\s+(?P<unit>day|{_UNIT})s?|(?P<unit4>{_UNIT}))"
+    rf"(?!\s+of\s+(?:the|an?|my|its|their|our|(?:19|20)\d\d|{_MONTH})\b))\b"
+    r"(?!\s+olds?\b|(?:['\u2019]?s)?\s+(?:file|table|batch|export)\b|\s+(?:19|20)\d\d)",
+    re.I,
+)
 _PERIODS = (
     (re.compile(r"\b((?:19|20)\d\d)-(\d\d?)-(\d\d?)\b"), _iso),
     (re.compile(r"\b(\d\d?)[./](\d\d?)[./]((?:19|20)\d\d)\b"), _european),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...tools.catalogue import Catalogue
-from ...tools.errors import BadRequest, Unavailable
+from ...tools.errors import BadRequest, RefineryError, Unavailable
+from ...tools.pool import WorkerDefect
 from ..orchestrator.records import Step
 from .arguments import arguments_of
 from .asked import Asked, MissingArgument
@@ -16,6 +18,7 @@ from .columns import find_columns, texts_of
 from .counted import settled, spoken
 from .features import Masked, form, mask
 from .instead import suggestions
+from .joint import Compute, Read, load_heads, read_together
 from .mentions import Mention, mentions
 from .phrases import MOST_COLUMNS, described
 from .reading import Reading, names_of, read
@@ -29,10 +32,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Column", "Routed", "Router", "Table", "find_columns", "find_target"]
 
+log = logging.getLogger(__name__)
+
 _LONGEST = 2_000
 # Two halves are believed to be two requests if each is understood as well as this.
 _UNDERSTOOD = 0.6
 _MOST_HALVES = 2
+# How much the reading together counts beside the linear model.
+_TOGETHER = 0.5
 _MOST_KEPT = 2_000
 
 Vectors = Mapping[str, "npt.NDArray[np.float32]"]
@@ -77,6 +84,7 @@ class _Choice:
     part: _Part
     action: str
     confidence: float
+    together: Read | None = None
 
 
 class Router:
@@ -85,10 +93,12 @@ class Router:
     Args:
         embed: texts to vectors of length 1. The weights belong to one model; with another, or when it is not
             available, requests are routed by their words alone.
+        compute: calls a function of ours where a network may be loaded; without it, requests and tables are not read
+            together, which costs some of the right columns.
     """
 
-    def __init__(self, embed: Embed) -> None:
-        self._embed = embed
+    def __init__(self, embed: Embed, compute: Compute | None = None) -> None:
+        self._embed, self._compute = embed, compute
         self._fits: bool | None = None
         self._kept: dict[str, npt.NDArray[np.float32]] = {}
 
@@ -109,7 +119,10 @@ class Router:
         ]
         every = [*parts, *(half for way in ways for pair in way for half in pair)]
         vectors = await self._vectors(every)
-        chosen = {id(part): _choose(part, vectors, allowed) for part in every}
+        read = await self._read_together(every) if vectors is not None else [None] * len(every)
+        chosen = {
+            id(part): _choose(part, vectors, together, allowed) for part, together in zip(every, read, strict=True)
+        }
         choices: list[_Choice] = []
         for part, way in zip(parts, ways, strict=True):
             choices += _whole_or_halves(chosen[id(part)], [(chosen[id(a)], chosen[id(b)]) for a, b in way])
@@ -136,6 +149,16 @@ class Router:
         self._keep({text: known[text] for text in texts if text in names})
         return known
 
+    async def _read_together(self, parts: list[_Part]) -> Sequence[Read | None]:
+        if self._compute is None:
+            return [None] * len(parts)
+        try:
+            return await read_together(self._compute, [(part.reading, part.table) for part in parts])
+        except (RefineryError, WorkerDefect) as error:  # it adds to a plan, and none needs it
+            told = error.trace if isinstance(error, WorkerDefect) else error
+            log.warning("requests were not read together with their tables: %s", told)
+            return [None] * len(parts)
+
     def _keep(self, vectors: Vectors) -> None:
         """Keep the vectors of a table's columns, so that its next question costs less; the oldest give way."""
         self._kept.update(vectors)
@@ -154,14 +177,18 @@ def _read(text: str, table: Table) -> _Part:
     return _Part(table, reading, found, mask(reading, found, table))
 
 
-def _choose(part: _Part, vectors: Vectors | None, allowed: frozenset[str]) -> _Choice:
+def _choose(part: _Part, vectors: Vectors | None, together: Read | None, allowed: frozenset[str]) -> _Choice:
     import numpy as np
 
+    classifier = load_classifier()
     facts = form(part.reading, part.masked, part.found, part.table)
     meaning = None if vectors is None else np.concatenate([vectors[text] for text in part.texts])
-    scores = load_classifier().probabilities(part.masked, part.reading, facts, meaning, allowed)
-    action = max(scores, key=lambda name: scores[name])
-    return _Choice(part, action, scores[action])
+    scores = classifier.scores(part.masked, part.reading, facts, meaning)
+    if together is not None:
+        scores = (1 - _TOGETHER) * scores + _TOGETHER * load_heads().actions(together)
+    chances = classifier.among(scores, allowed)
+    action = max(chances, key=lambda name: chances[name])
+    return _Choice(part, action, chances[action], together)
 
 
 def _whole_or_halves(whole: _Choice, ways: list[tuple[_Choice, _Choice]]) -> list[_Choice]:
@@ -197,7 +224,9 @@ def _plan(choices: list[_Choice], table: Table, catalogue: Catalogue, vectors: V
 
 def _asked(choice: _Choice, before: tuple[Column, ...], vectors: Vectors | None) -> Asked:
     part = choice.part
-    columns = load_classifier().chooser.choose(part.reading, part.found, part.table, choice.action, vectors)
+    columns = load_classifier().chooser.choose(
+        part.reading, part.found, part.table, choice.action, vectors, choice.together
+    )
     columns = spoken(part.reading, columns, part.found)
     if choice.action == "query_dataset":
         columns = settled(part.reading, part.table, columns, part.found)

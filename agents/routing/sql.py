@@ -10,6 +10,7 @@ from .quantities import numbers
 from .sql_filters import Filter, filters, flag
 from .sql_text import figure as as_number
 from .sql_text import name
+from .sql_text import text as quoted
 from .tables import Column
 
 _AGGREGATES = (
@@ -79,11 +80,13 @@ def query(asked: Asked) -> dict[str, object]:
     if not asked.columns and not asked.has(r"\b(how many|number of|count|rows|records|all|list|show)\b"):
         raise MissingArgument("name the column to count, sum, average or list")
     built = _Query(asked)
-    built.where = filters(asked)
-    built.used = {one.column for one in built.where}
-    built.rest = _without(asked.text, built.where)
+    found = filters(asked)
+    built.where = [one for one in found if one.sql]
+    built.used = {one.column for one in found}
+    built.rest = _without(asked.text, found)
     _spans(built)
     _groups(built)
+    _compared(built)
     _flags(built)
     _measures(built)
     _rest(built)
@@ -148,6 +151,14 @@ def _groups(built: _Query) -> None:
         if part:
             built.group.append((_part_of(asked, column, part), part))
             built.used.add(column.name)
+
+
+def _compared(built: _Query) -> None:
+    """Tell periods apart that are compared: "this month against last month" is two figures."""
+    for one in built.where:
+        if one.ways and built.has(r"\b(vs|versus|against|compar\w*|than|or|differ\w*|each|both|respectively)\b"):
+            cases = " ".join(f"WHEN {sql} THEN {quoted(said)}" for said, sql in one.ways)
+            built.group.append((f"CASE {cases} END", "period"))
 
 
 def _divides(asked: Asked, column: Column) -> bool:
@@ -248,7 +259,7 @@ def _lists_rows(built: _Query, aggregate: str | None) -> bool:
         return True
     if aggregate or built.group or built.measures:
         return False
-    if (_how_many(built.asked) or 1) > 1 and not _left(built, "category", "id", "text"):
+    if (_how_many(built.rest) or 1) > 1 and not _left(built, "category", "id", "text"):
         return True
     if built.has(r"\b(how many|number of|count|counts)\b"):
         return False
@@ -325,7 +336,7 @@ def _rank_groups(built: _Query) -> None:
         return
     built.order = f"{len(built.group) + 1} {_direction(built)} NULLS LAST"
     single = ranked and built.has(r"^\W*(?:and |so )?(?:which|who|what|whose)\b")
-    built.limit = _how_many(built.asked) or (1 if single else None)
+    built.limit = _how_many(built.rest) or (1 if single else None)
 
 
 def _rank_rows(built: _Query) -> None:
@@ -337,18 +348,18 @@ def _rank_rows(built: _Query) -> None:
     direction = _direction(built) if ranked or (built.has(_SORTED + "|desc") and built.has("desc")) else "ASC"
     built.order = f"{key} {direction} NULLS LAST"
     single = ranked and not built.has(rf"{_SORTED}|\b(list|all|first|rows|descending|ascending|most of)\b")
-    built.limit = _how_many(built.asked) or (1 if single and not built.where else None)
+    built.limit = _how_many(built.rest) or (1 if single and not built.where else None)
 
 
-def _how_many(asked: Asked) -> int | None:
+def _how_many(text: str) -> int | None:
     """Return the k of "top five", "the ten largest"."""
     number = r"(\d+|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|fifty|hundred)"
     rank = (
         r"(?:most|highest|lowest|largest|biggest|smallest|best|worst|latest|newest|oldest|longest|shortest|"
         r"cheapest|commonest|least|last|first|\w+est)"
     )
-    match = re.search(rf"\b(?:top|bottom|first|last|best|worst|latest|newest)\W+{number}\b", asked.text) or re.search(
-        rf"\b{number}\W+(?:\w+\W+){{0,4}}?{rank}\b", asked.text
+    match = re.search(rf"\b(?:top|bottom|first|last|best|worst|latest|newest)\W+{number}\b", text) or re.search(
+        rf"\b{number}\W+(?:\w+\W+){{0,4}}?{rank}\b", text
     )
     found = numbers(match[1]) if match else []
     return min(int(found[0].value), _LONGEST_LIST) if found and found[0].value >= 1 else None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from .asked import Asked
+from .mentions import Mention
 from .quantities import Number, Period, numbers, periods
+from .reading import Token
 from .sql_text import figure, name
 from .sql_text import number as literal
 from .sql_text import text as quoted
@@ -45,20 +48,24 @@ class Filter:
     """A condition on a column.
 
     Attributes:
+        sql: empty for words that another condition holds for as well.
         end: where the words of it end in the English text.
+        ways: where one of several periods is enough, each as it was said with its condition.
     """
 
     column: str
     sql: str
     start: int = 0
     end: int = 0
+    ways: tuple[tuple[str, str], ...] = ()
 
 
 def filters(asked: Asked) -> list[Filter]:
     """Return the conditions that a question sets, on the columns that it is about."""
     found = [*_values(asked), *_periods(asked)]
     taken = [(one.start, one.end) for one in found]
-    spans = [(period.start, period.end) for period in periods(asked.text)] if asked.of("datetime") else []
+    named = periods_of(asked.text, asked.found, asked.reading.tokens) if asked.of("datetime") else []
+    spans = [(period.start, period.end) for period in named]
     found += _comparisons(asked, [*taken, *spans])
     found += _empties(asked, {one.column for one in found})
     found += _signs(asked, {one.column for one in found})
@@ -90,13 +97,24 @@ def _values(asked: Asked) -> list[Filter]:
     return found
 
 
+def periods_of(text: str, found: Sequence[Mention], tokens: Sequence[Token]) -> list[Period]:
+    """Return the periods of a text that are no part of a column's name: `sales_last_month` names no rows."""
+    named = [(tokens[one.tokens[0]].start, tokens[one.tokens[-1]].end) for one in found if one.how == "name"]
+    return [
+        period
+        for period in periods(text)
+        if not any(start <= period.start and period.end <= end for start, end in named)
+    ]
+
+
 def _periods(asked: Asked) -> list[Filter]:
     columns = asked.of("datetime")
     found: list[Filter] = []
     if not columns:
         return found
-    named = periods(asked.text)
+    named = periods_of(asked.text, asked.found, asked.reading.tokens)
     year = next((period.year for period in named if period.year), None)
+    plain: dict[str, list[tuple[Period, int]]] = {}
     skip = False
     for place, period in enumerate(named):
         if skip:
@@ -111,23 +129,59 @@ def _periods(asked: Asked) -> list[Filter]:
             end = other.end
         else:
             sql, end = _one_period(column, period, before), period.end
+            if sql and not _BOUND.search(before.rstrip()[-14:]):
+                plain.setdefault(column.name, []).append((period, len(found)))
         if sql:
             found.append(Filter(column.name, sql, period.start, end))
+    for several in plain.values():
+        _one_of(asked.text, several, found)
     return found
+
+
+def _one_of(text: str, several: list[tuple[Period, int]], found: list[Filter]) -> None:
+    """Have one of several periods be enough, where no row can be in two: "May and June", "this month vs last month"."""
+    spans = [(period.since, period.until, period.month) for period, _ in several]
+    pairs = [(one, other) for place, one in enumerate(spans) for other in spans[:place]]
+    if not pairs or not all(_apart(one, other) for one, other in pairs):
+        return
+    filters = [found[place] for _, place in several]
+    ways = tuple((text[one.start : one.end], one.sql) for one in filters)
+    for (_, place), one in zip(several, filters, strict=True):
+        found[place] = replace(one, sql="")
+    found[several[0][1]] = replace(filters[0], sql=" OR ".join(f"({sql})" for _, sql in ways), ways=ways)
+
+
+_Span = tuple[str | None, str | None, int | None]
+
+
+def _apart(one: _Span, other: _Span) -> bool:
+    """Tell whether two periods share no day."""
+    if one[0] and one[1] and other[0] and other[1]:
+        return one[1] <= other[0] or other[1] <= one[0]
+    return not one[0] and not other[0] and one[2] != other[2]
+
+
+# What before a period makes it a bound.
+_BOUND = re.compile(
+    r"\b(before|until|till|earlier than|prior to|after|later than|since|from|starting|up to|as of|through)(?: the)?$"
+)
 
 
 def _one_period(column: Column, period: Period, before: str) -> str | None:
     moment = name(column.name)
-    lead = before.rstrip()[-14:]
-    if re.search(r"\b(before|until|till|earlier than|prior to)(?: the)?$", lead):
-        return f"{moment} < DATE {quoted(period.since)}" if period.since else _in_month(moment, period)
-    if re.search(r"\b(after|later than)(?: the)?$", lead):
-        return f"{moment} >= DATE {quoted(period.until)}" if period.until else _in_month(moment, period)
-    if re.search(r"\b(since|from|starting)(?: the)?$", lead):
-        return f"{moment} >= DATE {quoted(period.since)}" if period.since else _in_month(moment, period)
-    if period.since and period.until:
-        return f"{moment} >= DATE {quoted(period.since)} AND {moment} < DATE {quoted(period.until)}"
-    return _in_month(moment, period)
+    bound = _BOUND.search(before.rstrip()[-14:])
+    lead = bound[1] if bound else ""
+    if not (period.since and period.until):
+        return _in_month(moment, period)
+    if lead in ("before", "until", "till", "earlier than", "prior to"):
+        return f"{moment} < DATE {quoted(period.since)}"
+    if lead in ("up to", "as of", "through"):
+        return f"{moment} < DATE {quoted(period.until)}"
+    if lead in ("after", "later than"):
+        return f"{moment} >= DATE {quoted(period.until)}"
+    if lead:
+        return f"{moment} >= DATE {quoted(period.since)}"
+    return f"{moment} >= DATE {quoted(period.since)} AND {moment} < DATE {quoted(period.until)}"
 
 
 def _from_to(column: Column, period: Period, other: Period, year: int | None) -> str | None:

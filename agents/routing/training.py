@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from .classifier import NONE, PROBE
 from .columns import MOST_CHOSEN, WITHOUT, features, texts_of
+from .drills import SOURCE, drills
 from .examples import HARD, Example, digest, load_examples
 from .features import LETTER_BUCKETS, WORD_BUCKETS, Masked, form, hashed, mask
+from .joint_training import Lesson, learn
 from .mentions import Mention, mentions
 from .reading import Reading, names_of, read
 from .relevance import KINDS
@@ -34,6 +36,8 @@ _NONE_BIAS = 0.0
 _SEEDS = 3
 # Hard requests are more of the examples than of what people ask.
 _OF_HARD = 0.4
+# Drills are no requests of people: reading together learns words from them, and nothing else does.
+_DRILLS, _OF_DRILLS = 5_000, 0.3
 
 Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
 
@@ -79,7 +83,7 @@ def matrix(seen: Sequence[Seen], embed: Embed | None) -> Any:
 
 def weight(example: Example) -> float:
     """Return how much an example counts."""
-    return _OF_HARD if example.source in HARD else 1.0
+    return _OF_DRILLS if example.source == SOURCE else _OF_HARD if example.source in HARD else 1.0
 
 
 def fit(features: Any, labels: Sequence[str], weights: Sequence[float]) -> Any:
@@ -104,8 +108,8 @@ def _arrays(kind: str, model: Any, embedded: bool) -> dict[str, Any]:
     return {f"{kind}_{part}": weights.astype(np.float16) for part, weights in half.items()}
 
 
-def weights(examples: Sequence[Example], embed: Embed) -> bytes:
-    """Train and return the file with the weights."""
+def weights(examples: Sequence[Example], embed: Embed) -> tuple[bytes, bytes]:
+    """Train and return the files `weights.npz` and `joint.npz`."""
     import numpy as np
 
     seen = [see(example) for example in examples]
@@ -117,9 +121,9 @@ def weights(examples: Sequence[Example], embed: Embed) -> bytes:
         classes = [str(name) for name in model.classes_]
         arrays |= _arrays(kind, model, embedder is not None)
     rates, counts = _habits(examples)
-    vectors = _vectors(seen, embed)
-    for prefix, known in (("trees", vectors), ("plain_trees", None)):
-        arrays |= {f"{prefix}_{name}": array for name, array in _trees(seen, classes, rates, known).items()}
+    full = facts_of(seen, classes, rates, _vectors(seen, embed))
+    for prefix, facts in (("trees", full), ("plain_trees", facts_of(seen, classes, rates, None))):
+        arrays |= {f"{prefix}_{name}": array for name, array in _trees(seen, facts).items()}
     about = {
         "classes": classes,
         "none_bias": _NONE_BIAS,
@@ -129,9 +133,35 @@ def weights(examples: Sequence[Example], embed: Embed) -> bytes:
         "counts": counts,
     }
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    drilled = [see(drill) for drill in drills(_DRILLS)]
+    extra = facts_of(drilled, classes, rates, _vectors(drilled, embed))
+    joint = learn([*lessons(seen, classes, full), *lessons(drilled, classes, extra)], len(classes))
+    halved: dict[str, Any] = {name: array.astype(np.float16) for name, array in joint.items()}
+    return _packed(arrays), _packed(halved | {"digest": np.frombuffer(digest().encode(), dtype=np.uint8)})
+
+
+def _packed(arrays: dict[str, Any]) -> bytes:
+    import numpy as np
+
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
+
+
+def lessons(seen: Sequence[Seen], classes: Sequence[str], facts: Sequence[Any]) -> list[Lesson]:
+    """Return the examples as lessons of reading a request together with its table."""
+    return [
+        Lesson(
+            one.reading.english,
+            one.example.table.columns,
+            one.example.columns,
+            classes.index(one.example.action or NONE),
+            known,
+            weight(one.example),
+            drill=one.example.source == SOURCE,
+        )
+        for one, known in zip(seen, facts, strict=True)
+    ]
 
 
 def _vectors(seen: Sequence[Seen], embed: Embed) -> dict[str, Any]:
@@ -165,26 +195,33 @@ def _habits(examples: Sequence[Example]) -> tuple[dict[str, list[float]], dict[s
     return rates, often
 
 
-def _trees(
+def facts_of(
     seen: Sequence[Seen], classes: Sequence[str], rates: dict[str, list[float]], vectors: dict[str, Any] | None
-) -> dict[str, Any]:
+) -> list[Any]:
+    """Return what is known of the columns of each example, as rows; None where its action takes none."""
+    return [
+        features(one.reading, one.found, one.example.table, one.example.action or NONE, classes, rates, vectors)
+        if one.example.action and one.example.action not in WITHOUT
+        else None
+        for one in seen
+    ]
+
+
+def _trees(seen: Sequence[Seen], facts: Sequence[Any]) -> dict[str, Any]:
     """Fit the choice of columns on the requests that an action answers, and return its arrays."""
     import numpy as np
     from sklearn.ensemble import GradientBoostingClassifier
 
-    answered = [one for one in seen if one.example.action and one.example.action not in WITHOUT]
-    rows = [
-        features(one.reading, one.found, one.example.table, one.example.action or NONE, classes, rates, vectors)
-        for one in answered
-    ]
-    labels = [column.name in one.example.columns for one in answered for column in one.example.table.columns]
-    weights = [weight(one.example) for one in answered for _ in one.example.table.columns]
+    pairs = [(one.example, rows) for one, rows in zip(seen, facts, strict=True) if rows is not None]
+    labels = [column.name in example.columns for example, _ in pairs for column in example.table.columns]
+    weights = [weight(example) for example, _ in pairs for _ in example.table.columns]
     shape = {"n_estimators": 350, "max_depth": 3, "learning_rate": 0.08, "min_samples_leaf": 10}
     models = [
         GradientBoostingClassifier(**shape, subsample=0.7, max_features=0.3, random_state=seed)
         for seed in range(_SEEDS)
     ]
-    return exported([model.fit(np.vstack(rows), labels, sample_weight=weights) for model in models])
+    together = np.vstack([rows for _, rows in pairs])
+    return exported([model.fit(together, labels, sample_weight=weights) for model in models])
 
 
 def vocabulary(examples: Sequence[Example]) -> str:
@@ -200,16 +237,16 @@ def vocabulary(examples: Sequence[Example]) -> str:
 
 
 def main() -> int:
-    """Write `vocabulary.txt` and `weights.npz` beside this file."""
+    """Write `vocabulary.txt`, `weights.npz` and `joint.npz` beside this file."""
     from ...tools.embedding import load_embedder
     from .spelling import load_speller
 
     examples = load_examples()
     (_HERE / "vocabulary.txt").write_text(vocabulary(examples), encoding="utf-8")
     load_speller.cache_clear()
-    made = weights(examples, load_embedder().embed)
-    (_HERE / "weights.npz").write_bytes(made)
-    sys.stdout.write(f"{len(examples)} examples, {len(made):,} bytes\n")
+    for name, made in zip(("weights.npz", "joint.npz"), weights(examples, load_embedder().embed), strict=True):
+        (_HERE / name).write_bytes(made)
+        sys.stdout.write(f"{name}: {len(examples)} examples, {len(made):,} bytes\n")
     return 0
 
 

@@ -63,7 +63,8 @@ CASES: list[tuple[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def router() -> Router:
-    return Router(Embedding().embed)
+    made = Embedding()
+    return Router(made.embed, made.compute)
 
 
 @pytest.mark.parametrize(("question", "expected"), CASES)

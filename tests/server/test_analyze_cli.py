@@ -78,10 +78,11 @@ def test_agreeing_to_what_fails_every_time_comes_to_an_end(data_folder: Path, tm
 
 
 def test_chat_answers_line_by_line_and_says_when_nothing_answers(table: Path, tmp_path: Path) -> None:
-    said = "how many orders per city?\nwrite a poem about the sea\n\n"
+    said = "how many orders per city?\nwrite a poem about the sea\nhow many orders in Berlin?\nand in Paris?\n\n"
     done = refinery("chat", str(table), workspace=tmp_path / "workspace", said=said)
     assert done.returncode == 0, done.stderr
     assert "GROUP BY" in done.stdout
     assert "Berlin | 60" in done.stdout or "Paris | 60" in done.stdout
     assert "No action answers that." in done.stdout
     assert "you could ask:" in done.stdout
+    assert "read as: how many orders in Paris?" in done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ class Embedding:
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         return await asyncio.to_thread(load_embedder().embed, list(texts))
+
+    async def compute(self, function: Callable[..., Any], /, *, seconds: float, **arguments: Any) -> Any:
+        return await asyncio.to_thread(function, **arguments)
 
     async def warm(self) -> None:
         await self.embed(["warm"])

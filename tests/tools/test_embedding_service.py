@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from refinery.tools.embedding import DIMENSIONS, load_embedder
+from refinery.tools.embedding import DIMENSIONS, embed_texts, load_embedder
 from refinery.tools.embedding_service import EmbeddingService
 from refinery.tools.errors import Unavailable
 from refinery.tools.pool import Pool
@@ -52,6 +52,18 @@ async def test_who_is_cancelled_takes_no_other_along(service: EmbeddingService) 
     await asyncio.sleep(0.1)
     impatient.cancel()
     assert (await patient).shape == (1, DIMENSIONS)
+
+
+async def test_who_is_cancelled_while_the_worker_computes_does_not_end_it(service: EmbeddingService) -> None:
+    await service.warm()
+    workers = {child.pid for child in psutil.Process().children()}
+    asking = asyncio.create_task(service.compute(embed_texts, seconds=60, texts=["word " * 3_000]))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert (await service.embed(["next"])).shape == (1, DIMENSIONS)
+    assert {child.pid for child in psutil.Process().children()} == workers
 
 
 @pytest.mark.slow

@@ -1,0 +1,173 @@
+"""Requests that are read together with the columns of their table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from refinery.agents.routing.classifier import load_classifier
+from refinery.agents.routing.columns import blended
+from refinery.agents.routing.joint import (
+    LONGEST,
+    LOWEST,
+    WIDTH,
+    Heads,
+    Read,
+    layout,
+    load_heads,
+    load_network,
+    matrices,
+    read_together,
+    vectors_of,
+)
+from refinery.agents.routing.reading import names_of, read
+from refinery.agents.routing.router import Router
+from refinery.agents.routing.tables import Column, Table
+from refinery.tools.catalogue import Catalogue
+from refinery.tools.embedding import load_encoder
+from refinery.tools.embedding_service import EmbeddingService
+from refinery.tools.errors import LimitExceeded, Unavailable
+from refinery.tools.pool import Pool, WorkerDefect
+from refinery.tools.runtime import RuntimeConfig
+from stores import Embedding
+
+from benchmarks.routing import catalogue
+
+TABLE = Table(
+    "vineyards",
+    (
+        Column("plot_id", "id", ("P-1", "P-2")),
+        Column("grape", "category", ("Riesling", "Merlot")),
+        Column("yield_hl", "number"),
+        Column("slope_deg", "number"),
+        Column("picked_on", "datetime"),
+    ),
+)
+
+
+def wide(count: int) -> list[tuple[str, int]]:
+    return [(f"reading of sensor {place} in the cellar", 1) for place in range(count)]
+
+
+def test_what_was_learned_is_added_to_the_published_network_and_to_nothing_else() -> None:
+    published, _ = load_encoder()
+    adapted = load_network().encoder
+    changed = {name for name, _ in matrices(adapted)}
+    before, after = dict(published.named_parameters()), dict(adapted.named_parameters())
+    moved = [
+        name for name in before if before[name].shape != after[name].shape or not torch.equal(before[name], after[name])
+    ]
+    assert len(moved) == len(changed) + 1  # and the kinds of columns
+    assert all(int(name.split(".")[2]) >= LOWEST for name in moved if name.startswith("encoder.layer"))
+    for name, matrix in matrices(published):
+        difference = dict(matrices(adapted))[name].weight - matrix.weight
+        sizes = torch.linalg.svdvals(difference.detach().double())
+        assert sizes[32] < 1e-3 * sizes[0], "of rank 32 at most"
+
+
+def test_a_request_alone_is_laid_out_as_the_tokenizer_of_the_model_does() -> None:
+    network = load_network()
+    text = "Which vineyard yields most?"
+    assert layout(network.pieces, text, [])[0] == network.tokenizer.encode(text).ids
+
+
+def test_each_column_has_a_vector_however_many_there_are() -> None:
+    network = load_network()
+    rows = network.read("which sensor is broken", wide(150))
+    assert rows.shape == (151, WIDTH)
+    assert np.isfinite(rows).all()
+    assert len(layout(network.pieces, "which sensor is broken", wide(150))[0]) <= LONGEST
+    first = max(layout(network.pieces, "which sensor is broken", wide(150))[2]) + 1
+    assert 0 < first < 150
+    np.testing.assert_array_equal(rows[first + 1 :], network.read("which sensor is broken", wide(150)[first:])[1:])
+    np.testing.assert_array_equal(rows[: first + 1], network.read("which sensor is broken", wide(first)))
+
+
+def test_words_that_look_like_borders_are_words() -> None:
+    network = load_network()
+    tokens, _, owners = layout(network.pieces, "average [SEP] price [PAD] \udcff", [("a [CLS] b", 1)])
+    assert tokens.count(102) == 2
+    assert 0 not in tokens
+    assert owners.count(0) > 3
+
+
+@pytest.mark.parametrize(("one", "other", "expected"), [(0.3, 0.3, 0.3), (0.8, 0.2, 0.5), (0.9, 0.5, 0.75)])
+def test_between_two_judges_are_the_odds_between(one: float, other: float, expected: float) -> None:
+    assert blended(np.array([one]), np.array([other]))[0] == pytest.approx(expected)
+    assert np.isfinite(blended(np.array([0.0, 1.0]), np.array([1.0, 0.0]))).all()
+
+
+def test_a_request_is_read_as_far_as_there_is_room() -> None:
+    assert load_network().read("why " * 2_000, wide(3)).shape == (4, WIDTH)
+    assert load_network().read("", []).shape == (1, WIDTH)
+
+
+async def test_a_worker_reads_as_this_process_does(tmp_path: Path) -> None:
+    asked = [
+        (read(text, names_of(TABLE)), TABLE) for text in ("freak harvests?", "plot yield by grape", "freak harvests?")
+    ]
+    service = EmbeddingService(Pool(RuntimeConfig(workspace=tmp_path, threads=1), 1))
+    try:
+        there = await read_together(service.compute, asked)
+    finally:
+        await service.close()
+    here = await read_together(Embedding().compute, asked[:1])
+    for one in (there[0], there[2]):
+        np.testing.assert_array_equal(one.request, here[0].request)
+        np.testing.assert_array_equal(one.columns, here[0].columns)
+    assert there[1].columns.shape == (5, WIDTH)
+
+
+def test_the_heads_say_what_torch_says() -> None:
+    heads = load_heads()
+    classes = len(load_classifier().classes)
+    modules: dict[str, Any] = {
+        name: torch.nn.Linear(*reversed(heads.weights[f"{name}.weight"].shape)) for name in ("act", "fx", "h", "o")
+    }
+    modules["emb"] = torch.nn.Embedding(*heads.weights["emb.weight"].shape)
+    torch.nn.ModuleDict(modules).load_state_dict(
+        {name: torch.from_numpy(array) for name, array in heads.weights.items()}
+    )
+    noise = np.random.default_rng(0)
+    seen = Read(noise.normal(size=WIDTH).astype("f4"), noise.normal(size=(7, WIDTH)).astype("f4"))
+    facts = noise.normal(size=(7, len(heads.middle))).astype("f4")
+    with torch.no_grad():
+        request, columns = torch.from_numpy(seen.request), torch.from_numpy(seen.columns)
+        known = (torch.from_numpy(facts) - torch.from_numpy(heads.middle)) / torch.from_numpy(heads.spread)
+        gelu = torch.nn.GELU(approximate="tanh")
+        parts = [
+            columns,
+            request.expand(7, -1),
+            modules["emb"].weight[3].expand(7, -1),
+            gelu(modules["fx"](known.clamp(-5, 5))),
+        ]
+        columns_expected = modules["o"](gelu(modules["h"](torch.cat(parts, -1))))[:, 0]
+        actions_expected = torch.log_softmax(modules["act"](request), -1)
+    np.testing.assert_allclose(heads.columns(seen, 3, facts), columns_expected, atol=1e-4)
+    np.testing.assert_allclose(heads.actions(seen), actions_expected, atol=1e-4)
+    assert len(heads.actions(seen)) == classes
+    assert isinstance(heads, Heads)
+
+
+@pytest.mark.parametrize("error", [Unavailable("no network"), LimitExceeded("too slow"), WorkerDefect("a trace")])
+async def test_where_the_network_is_not_there_questions_are_routed_without_it(error: Exception) -> None:
+    made, actions = Embedding(), catalogue()
+    assert isinstance(actions, Catalogue)
+
+    async def gone(function: Callable[..., Any], /, *, seconds: float, **arguments: Any) -> Any:
+        raise error
+
+    for question in ("average yield per grape", "are plot ids used twice?"):
+        routed = await Router(made.embed, gone).route(question, TABLE, actions)
+        assert routed == await Router(made.embed).route(question, TABLE, actions)
+        assert len(routed.steps) == 1
+
+
+def test_what_comes_back_is_plain_text() -> None:
+    sent: Sequence[Any] = vectors_of([("how many", [("grape such as Riesling", 2)])])
+    assert isinstance(sent, str)
+    assert sent.isascii()
