@@ -50,7 +50,8 @@ async def understand(work: Work, request: Request, seen: dict[str, Any]) -> tupl
     asked = list[Step]()
     if work.tools.router is not None:
         try:
-            routed = await work.tools.router.route(goal, table, work.catalogue)
+            # A goal adds to what is looked at anyway; it is not worth the wait of a question.
+            routed = await work.tools.router.route(goal, table, work.catalogue, together=False)
             asked = [step for step in routed.steps if _adds(step, work)]
         except RefineryError as error:
             notes.append(f"The words of the goal could not be weighed: {error}")

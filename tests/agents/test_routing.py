@@ -186,7 +186,7 @@ async def test_only_actions_of_the_catalogue_are_planned(router: Router, actions
 
 
 async def test_every_step_that_is_planned_for_the_examples_is_a_valid_call(router: Router, actions: Catalogue) -> None:
-    for example in load_examples()[::23]:
+    for example in load_examples()[::67]:
         routed = await router.route(example.request, example.table, actions)
         for step in routed.steps:
             actions[step.action].validate(step.arguments)
@@ -268,15 +268,18 @@ def parts() -> dict[str, float]:
     return measure(examples, asyncio.run(routes(examples)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["action", "none"])
 def test_the_examination_is_passed(parts: dict[str, float], part: str) -> None:
     assert parts[part] >= TARGET
 
 
+@pytest.mark.slow
 def test_the_columns_of_the_examination_do_not_get_worse(parts: dict[str, float]) -> None:
     assert parts["columns"] >= 0.79
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(reason="0.81 of the examination: world knowledge about columns is missing", strict=True)
 def test_the_columns_of_the_examination_reach_the_target(parts: dict[str, float]) -> None:
     assert parts["columns"] >= TARGET
