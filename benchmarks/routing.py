@@ -1,4 +1,4 @@
-"""How well `ask_dataset` understands: the router, beside the nearest of its examples by MiniLM.
+"""How well `ask_dataset` understands: the router, without reading requests and tables together, the nearest example.
 
 The examination (`tests/agents/requests.json`) was written by hand before the router was, over six tables that it was
 not trained on: plain, indirect, colloquial, misspelt, compound, in other languages, with values for columns, out of
@@ -33,8 +33,12 @@ def catalogue() -> Any:
     return Catalogue.from_packages(quality, explore, features, refinery.memory)
 
 
-async def routes(examples: Sequence[Any]) -> list[tuple[str | None, frozenset[str]]]:
-    """Return the first action and its columns for each example."""
+async def routes(examples: Sequence[Any], *, together: bool = True) -> list[tuple[str | None, frozenset[str]]]:
+    """Return the first action and its columns for each example.
+
+    Args:
+        together: whether requests are read together with their tables.
+    """
     from refinery.agents.routing.router import Router
     from refinery.tools.embedding import load_embedder
 
@@ -48,7 +52,7 @@ async def routes(examples: Sequence[Any]) -> list[tuple[str | None, frozenset[st
 
     router, found = Router(embed, compute), list[tuple[str | None, frozenset[str]]]()
     for example in examples:
-        routed = await router.route(example.request, example.table, actions)
+        routed = await router.route(example.request, example.table, actions, together=together)
         found.append((routed.steps[0].action if routed.steps else None, frozenset(routed.columns)))
     return found
 
@@ -83,7 +87,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0]).parse_args(arguments)
     examples = read_examples(json.loads(EXAMINATION.read_text(encoding="utf-8")))
-    ways = {"router": asyncio.run(routes(examples)), "nearest example": nearest(examples)}
+    ways = {
+        "router": asyncio.run(routes(examples)),
+        "not together": asyncio.run(routes(examples, together=False)),
+        "nearest example": nearest(examples),
+    }
     for way, found in ways.items():
         print(f"{way:16} {_shown(measure(examples, found))}")
     groups: dict[str, list[int]] = defaultdict(list)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .columns import Chooser
 from .features import hashed
+from .joint import log_softmax
 from .trees import imported
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Classifier:
         if vectors is not None:
             scores = scores + linear.meaning @ vectors
         scores = scores + self.none_bias * np.array([name == NONE for name in self.classes])
-        return np.asarray(scores - scores.max() - np.log(np.exp(scores - scores.max()).sum()), dtype=np.float32)
+        return log_softmax(scores)
 
     def among(self, scores: npt.NDArray[np.float32], allowed: frozenset[str]) -> dict[str, float]:
         """Return the probability of each class among those allowed, and of `NONE`.

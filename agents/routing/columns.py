@@ -31,8 +31,8 @@ _BY_TIME = (
 )
 _OF_NUMBERS = r"\b(average|avg|mean|median|sum|total|highest|largest|biggest|cheapest|lowest|longest|shortest)\b"
 _LIKELY = 0.1
-# No judge is surer than this; in log-odds.
-_SLIGHT, _SUREST = 1e-4, 10.0
+# No judge is surer than this.
+_SLIGHT = 1e-4
 # Actions that look at the whole table or at none: no column is an argument of theirs.
 WITHOUT = frozenset(
     {"missing_data_analysis", "infer_schema", "suggest_rules", "basic_info", "list_datasets", "load_dataset"}
@@ -115,10 +115,9 @@ class Chooser:
         rows = features(reading, found, table, action, self.actions, self.rates, vectors)
         chances = (self.plain if vectors is None else self.full).probabilities(rows)
         if together is not None:
-            judged = np.clip(load_heads().columns(together, self.actions.index(action), rows), -_SUREST, _SUREST)
-            chances = blended(chances, 1 / (1 + np.exp(-judged)))
+            chances = blended(chances, load_heads().columns(together, self.actions.index(action), rows))
         order = np.argsort(-chances, kind="stable")
-        sure = np.clip(chances[order], 1e-4, 1 - 1e-4)
+        sure = np.clip(chances[order], _SLIGHT, 1 - _SLIGHT)
         yes = np.concatenate([[0.0], np.cumsum(np.log(sure))])
         no = np.concatenate([[0.0], np.cumsum(np.log(1 - sure)[::-1])])[::-1]
         most = min(MOST_CHOSEN, len(sure))
@@ -130,15 +129,14 @@ class Chooser:
         return tuple(sorted(chosen, key=lambda column: places.get(column.name, (10_000,))))
 
 
-def blended(
-    chances: npt.NDArray[np.floating[Any]], others: npt.NDArray[np.floating[Any]]
-) -> npt.NDArray[np.floating[Any]]:
-    """Return chances between those of two judges: the mean of their log-odds."""
+def blended(chances: npt.NDArray[np.float32], log_odds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return chances between those of two judges, of whom one tells log-odds: at the mean of these."""
     import numpy as np
 
-    one, other = (np.clip(judged, _SLIGHT, 1 - _SLIGHT) for judged in (chances, others))
-    odds = np.sqrt(one / (1 - one) * other / (1 - other))
-    return np.asarray(odds / (1 + odds))
+    sure = np.clip(chances, _SLIGHT, 1 - _SLIGHT)
+    surest = np.log(1 / _SLIGHT - 1)
+    mean = (np.log(sure / (1 - sure)) + np.clip(log_odds, -surest, surest)) / 2
+    return np.asarray(1 / (1 + np.exp(-mean)), dtype=np.float32)
 
 
 def _implied(

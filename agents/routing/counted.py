@@ -195,6 +195,9 @@ def _named_by(
     said = [one for one in said if table[one.column].kind in {"id", "category", "text"}]
     if not said or any(table[one.column] in kept for one in said):
         return []
+    # The word itself before another for it: of "which product", its name before its sku.
+    most = max(one.exact for one in said)
+    said = [one for one in said if one.exact == most]
     best = max(one.score for one in said)
     near = [table[one.column] for one in said if one.score >= best - 0.1]
     ids = [column for column in near if column.name.lower().endswith("id")]

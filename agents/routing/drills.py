@@ -37,7 +37,7 @@ _KINDS = {
 _SLOT = {"V": "C", "most": "N", "x": "N", "when": "D", "that": "B", "not": "B"}
 _OF_VALUES = ("V", "x")
 _PREDICATES = ("most", "that", "not", "when")
-_TRIES = 20
+_TRIES = 200
 
 
 def drills(count: int, seed: int = 0) -> list[Example]:
@@ -45,6 +45,9 @@ def drills(count: int, seed: int = 0) -> list[Example]:
 
     Args:
         count: how many, of all forms and tables about equally.
+
+    Raises:
+        ValueError: there is a form that hardly a table can fill.
     """
     folder = files("refinery.prompts") / "routing"
     book = json.loads((folder / "phrasebook.json").read_text(encoding="utf-8"))["tables"]
@@ -56,12 +59,9 @@ def drills(count: int, seed: int = 0) -> list[Example]:
     while len(found) < count:
         action, form = forms[len(found) % len(forms)]
         made = next((one for _ in range(_TRIES) if (one := _made(form, chance, tables, book))), None)
-        text, columns, table = made or ("", frozenset(), None)
-        if table is None:
-            forms.remove([action, form])
-            if not forms:
-                break
-            continue
+        if made is None:
+            raise ValueError(f"no table of the phrasebook has the columns for: {form}")
+        text, columns, table = made
         found.append(Example(text, table, action, (), columns, "drill", SOURCE))
     return found
 

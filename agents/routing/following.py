@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .columns import select
 from .mentions import Mention, mentions
 from .quantities import Period, periods
 from .reading import Reading, names_of, read
@@ -20,6 +21,7 @@ _LED = re.compile(
 )
 _ARTICLE = re.compile(r"(?:the|a|an|that of|their|its)\b\s*", re.IGNORECASE)
 _BEFORE_PERIOD = re.compile(r"\b(?:in|on|of|from|since|before|after|until|during|for)\s+(?:the\s+)?$", re.IGNORECASE)
+_PARTS = r"(?:hour|day|week|month|quarter|year)"
 _ENDS = " \t?.!,;"
 _LONGEST = 2_000
 
@@ -130,9 +132,6 @@ def _group(rest: _Rest, asked: Reading, table: Table) -> str | None:
     return _added(asked, rest.led, rest)
 
 
-_PARTS = r"(?:hour|day|week|month|quarter|year)"
-
-
 def _column(rest: _Rest, asked: Reading, table: Table) -> str | None:
     named = _names_column(rest, table)
     if named is None or rest.led not in ("", "of", "for"):
@@ -149,8 +148,6 @@ def _names_column(rest: _Rest, table: Table) -> Mention | None:
 
 def _columns(reading: Reading, table: Table) -> list[Mention]:
     """Return the columns that a question names, in its order, each once."""
-    from .columns import select
-
     return [one for one in select(mentions(reading, table)) if one.value is None]
 
 

@@ -1,8 +1,8 @@
 """A request read together with the columns of its table: MiniLM, adapted to that by small learned matrices.
 
-Words and names are looked at in each other's light, as two lists of features cannot: "freak harvests" beside `Yield t`.
-The published network stays as it is; what was learned is a difference of low rank to each of its matrices (LoRA,
-https://arxiv.org/abs/2106.09685), added when it is loaded, and two small heads, computed here without torch.
+Words and names are looked at in each other's light, as two lists of features cannot. The published network stays as it
+is; what was learned is added when it is loaded: to each matrix of its upper layers a difference, kept at low rank by
+its singular values. Two small heads judge what was read; they are computed here without torch.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from typing import TYPE_CHECKING, Any
 from ...tools.embedding import load_encoder, side_by_side
 from .phrases import described
 from .reading import Reading
+from .relevance import KINDS
 from .tables import Column, Table
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-KINDS = ("number", "category", "text", "datetime", "boolean", "id")
 WIDTH = 384
 # The pieces of words that are read of a request, of a column, and of both together; the network knows 512 places.
 LONGEST_REQUEST, LONGEST_COLUMN, LONGEST = 48, 12, 500
 START, END = 101, 102
 # The layers below stay as they are.
 LOWEST = 2
+# Facts are cut to so many times their spread.
+FARTHEST = 5.0
 SECONDS = 300.0
 
 Compute = Callable[..., Awaitable[Any]]
@@ -64,10 +66,7 @@ class Heads:
 
     def actions(self, read: Read) -> npt.NDArray[np.float32]:
         """Return the logarithm of each action's probability, in the order of the training."""
-        import numpy as np
-
-        scores = self._linear("act", read.request)
-        return np.asarray(scores - scores.max() - np.log(np.exp(scores - scores.max()).sum()), dtype=np.float32)
+        return log_softmax(self._linear("act", read.request))
 
     def columns(self, read: Read, action: int, facts: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the log-odds of each column being meant.
@@ -78,7 +77,7 @@ class Heads:
         """
         import numpy as np
 
-        known = np.clip((facts - self.middle) / self.spread, -5, 5)
+        known = np.clip((facts - self.middle) / self.spread, -FARTHEST, FARTHEST)
         count = len(read.columns)
         spread = [np.broadcast_to(row, (count, len(row))) for row in (read.request, self.weights["emb.weight"][action])]
         seen = np.hstack([read.columns, *spread, _gelu(self._linear("fx", known))])
@@ -86,6 +85,14 @@ class Heads:
 
     def _linear(self, layer: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return values @ self.weights[f"{layer}.weight"].T + self.weights[f"{layer}.bias"]
+
+
+def log_softmax(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the logarithms of the probabilities that scores stand for."""
+    import numpy as np
+
+    below = scores - scores.max()
+    return np.asarray(below - np.log(np.exp(below).sum()), dtype=np.float32)
 
 
 def _gelu(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -107,15 +114,11 @@ async def read_together(compute: Compute, requests: Sequence[tuple[Reading, Tabl
     """
     import numpy as np
 
-    asked = [(reading.english, tuple(map(spoken, table.columns))) for reading, table in requests]
-    different = list(dict.fromkeys(asked))
-    sent = await compute(vectors_of, seconds=SECONDS, requests=different)
+    asked = [(reading.english, [spoken(column) for column in table.columns]) for reading, table in requests]
+    sent = await compute(vectors_of, seconds=SECONDS, requests=asked)
     rows = np.frombuffer(base64.b64decode(sent), "<f4").reshape(-1, WIDTH)
-    found = {}
-    for one in different:
-        mine, rows = rows[: len(one[1]) + 1], rows[len(one[1]) + 1 :]
-        found[one] = Read(mine[0], mine[1:])
-    return [found[one] for one in asked]
+    ends = np.cumsum([len(columns) + 1 for _, columns in asked])
+    return [Read(mine[0], mine[1:]) for mine in np.split(rows, ends[:-1])]
 
 
 def spoken(column: Column) -> tuple[str, int]:
@@ -197,31 +200,31 @@ def layout(
     return tokens, kinds, owners
 
 
-@cache
-def _arrays() -> dict[str, Any]:
+def _arrays(*prefixes: str) -> dict[str, Any]:
+    """Return those arrays of the file that comes with the package whose names begin so."""
     import numpy as np
 
     data = (files("refinery.agents.routing") / "joint.npz").read_bytes()
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name].astype(np.float32) for name in arrays.files if name != "digest"}
+        return {name: arrays[name] for name in arrays.files if name.startswith(prefixes)}
+
+
+def _floats(*prefixes: str) -> dict[str, Any]:
+    import numpy as np
+
+    return {name: array.astype(np.float32) for name, array in _arrays(*prefixes).items()}
 
 
 def digest_of_joint() -> str:
     """Return the digest of what the file was made from, as `examples.digest` makes it."""
-    import numpy as np
-
-    with np.load(
-        io.BytesIO((files("refinery.agents.routing") / "joint.npz").read_bytes()), allow_pickle=False
-    ) as arrays:
-        return bytes(arrays["digest"]).decode()
+    return bytes(_arrays("digest")["digest"]).decode()
 
 
 @cache
 def load_heads() -> Heads:
     """Read the heads that come with the package, once in a process."""
-    known = _arrays()
-    weights = {name.removeprefix("head."): array for name, array in known.items() if name.startswith("head.")}
-    return Heads(weights, known["middle"], known["spread"])
+    weights = {name.removeprefix("head."): array for name, array in _floats("head.").items()}
+    return Heads(weights, **_floats("middle", "spread"))
 
 
 @cache
@@ -234,7 +237,7 @@ def load_network() -> Network:
     import torch
 
     encoder, tokenizer = load_encoder()
-    known = _arrays()
+    known = _floats("up.", "down.", "kinds")
     with torch.no_grad():
         for name, matrix in matrices(encoder):
             down, up = (torch.from_numpy(known[f"{part}.{name}"]) for part in ("down", "up"))

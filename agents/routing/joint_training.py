@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ...tools.embedding import load_encoder
-from .joint import KINDS, WIDTH, layout, matrices, pieces_of, spoken
+from .joint import FARTHEST, WIDTH, layout, matrices, pieces_of, spoken
+from .relevance import KINDS
 from .tables import Column
 
 if TYPE_CHECKING:
@@ -22,8 +24,10 @@ _RATE, _RATE_OF_HEADS, _WARMING = 1.5e-4, 1e-3, 0.06
 # So many examples are seen with columns left out, and with columns in another order: no place is to be learned.
 _VARIED, _FEWEST = 0.7, 0.15
 _ACTION_COUNTS, _SMOOTHED = 0.5, 0.05
-_DROPPED, _CLIPPED = 0.1, 5.0
+_DROPPED = 0.1
 _FACTS, _ACTION, _HIDDEN = 96, 64, 128
+
+Pieces = Callable[[str], list[int]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def learn(lessons: Sequence[Lesson], classes: int, seed: int = 0) -> dict[str, n
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, step / (_WARMING * steps)) * max(0.0, (steps - step) / steps)
     )
-    pieces = _Pieces(tokenizer)
+    pieces = cache(partial(pieces_of, tokenizer))
     every = [*learned, *heads.parameters()]
     for _ in range(_ROUNDS):
         for batch in _batches(lessons, pieces):
@@ -86,18 +90,6 @@ def learn(lessons: Sequence[Lesson], classes: int, seed: int = 0) -> dict[str, n
         "middle": middle.astype(np.float32),
         "spread": spread.astype(np.float32),
     }
-
-
-class _Pieces:
-    """Word pieces of texts, each cut once."""
-
-    def __init__(self, tokenizer: Any) -> None:
-        self._tokenizer, self._kept = tokenizer, dict[str, list[int]]()
-
-    def __call__(self, text: str) -> list[int]:
-        if text not in self._kept:
-            self._kept[text] = pieces_of(self._tokenizer, text)
-        return self._kept[text]
 
 
 def _thawed(encoder: Any) -> list[Any]:
@@ -116,7 +108,7 @@ def _thawed(encoder: Any) -> list[Any]:
     return [*learned, kinds.weight]
 
 
-def _batches(lessons: Sequence[Lesson], pieces: _Pieces) -> list[list[Lesson]]:
+def _batches(lessons: Sequence[Lesson], pieces: Pieces) -> list[list[Lesson]]:
     """Return the lessons in a new order, in batches of about the same length."""
     order = random.sample(lessons, len(lessons))
     found: list[list[Lesson]] = []
@@ -139,11 +131,11 @@ def _varied(lesson: Lesson) -> Lesson:
     return replace(lesson, columns=columns, facts=facts)
 
 
-def _laid(lesson: Lesson, pieces: _Pieces) -> tuple[list[int], list[int], list[int]]:
+def _laid(lesson: Lesson, pieces: Pieces) -> tuple[list[int], list[int], list[int]]:
     return layout(pieces, lesson.request, [spoken(column) for column in lesson.columns])
 
 
-def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: _Pieces, scale: tuple[Any, Any]) -> Any:
+def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: Pieces, scale: tuple[Any, Any]) -> Any:
     import torch
     from torch.nn import functional
 
@@ -151,7 +143,7 @@ def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: _Pieces, sc
     most = max(max(len(one.columns) for one in batch), 1)
     actions = torch.tensor([one.action for one in batch])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        columns, chosen = _scores(encoder, heads, laid, actions, _facts(batch, most, scale))
+        columns, chosen = scores(encoder, heads, laid, actions, _facts(batch, most, scale), dropped=_DROPPED)
     meant, there = torch.zeros(len(batch), most), torch.zeros(len(batch), most)
     for row, one in enumerate(batch):
         meant[row, : len(one.columns)] = torch.tensor([float(column.name in one.meant) for column in one.columns])
@@ -163,7 +155,18 @@ def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: _Pieces, sc
     return ((of_columns.sum(1) + _ACTION_COUNTS * of_actions * asked) * weights).mean()
 
 
-def _scores(encoder: Any, heads: Any, laid: Sequence[Any], actions: Any, facts: Any) -> tuple[Any, Any]:
+def scores(
+    encoder: Any, heads: Any, laid: Sequence[Any], actions: Any, facts: Any, *, dropped: float
+) -> tuple[Any, Any]:
+    """Return the log-odds of columns and the scores of actions, for a batch.
+
+    Args:
+        heads: the layers by name, as `joint.Heads` computes them.
+        laid: what `layout` made of each request.
+        actions: the place of each request's action.
+        facts: of each request and column, cut to `FARTHEST`.
+        dropped: the share of values that are left out at random.
+    """
     import torch
     from torch.nn import functional
 
@@ -175,7 +178,7 @@ def _scores(encoder: Any, heads: Any, laid: Sequence[Any], actions: Any, facts: 
     request = states[:, 0]
 
     def drop(values: Any) -> Any:
-        return functional.dropout(values, _DROPPED)
+        return functional.dropout(values, dropped)
 
     known = functional.gelu(heads["fx"](facts), approximate="tanh")
     parts = [columns, *(one[:, None].expand(-1, most, -1) for one in (request, heads["emb"](actions)))]
@@ -192,7 +195,7 @@ def _facts(batch: Sequence[Lesson], most: int, scale: tuple[Any, Any]) -> Any:
     found = np.zeros((len(batch), most, len(middle)), dtype=np.float32)
     for row, one in enumerate(batch):
         if one.facts is not None:
-            found[row, : len(one.columns)] = np.clip((one.facts - middle) / spread, -_CLIPPED, _CLIPPED)
+            found[row, : len(one.columns)] = np.clip((one.facts - middle) / spread, -FARTHEST, FARTHEST)
     return torch.from_numpy(found)
 
 

@@ -79,11 +79,17 @@ class _Part:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The action chosen for a part, and how surely."""
+    """The action chosen for a part, and how surely.
+
+    Attributes:
+        scores: the logarithm of each action's probability by the linear model.
+        together: the part as it was read with its table, where it could be.
+    """
 
     part: _Part
     action: str
     confidence: float
+    scores: npt.NDArray[np.float32]
     together: Read | None = None
 
 
@@ -120,14 +126,13 @@ class Router:
         ]
         every = [*parts, *(half for way in ways for pair in way for half in pair)]
         vectors = await self._vectors(every)
-        none: list[Read | None] = [None] * len(every)
-        read = await self._read_together(every) if together and vectors is not None else none
-        chosen = {
-            id(part): _choose(part, vectors, together, allowed) for part, together in zip(every, read, strict=True)
-        }
+        chosen = {id(part): _choose(part, vectors, allowed) for part in every}
         choices: list[_Choice] = []
         for part, way in zip(parts, ways, strict=True):
             choices += _whole_or_halves(chosen[id(part)], [(chosen[id(a)], chosen[id(b)]) for a, b in way])
+        if together and vectors is not None:
+            reads = await self._read_together([choice.part for choice in choices])
+            choices = [_reconsidered(choice, read, allowed) for choice, read in zip(choices, reads, strict=True)]
         return _plan(choices, table, catalogue, vectors)
 
     async def _vectors(self, parts: list[_Part]) -> Vectors | None:
@@ -179,18 +184,26 @@ def _read(text: str, table: Table) -> _Part:
     return _Part(table, reading, found, mask(reading, found, table))
 
 
-def _choose(part: _Part, vectors: Vectors | None, together: Read | None, allowed: frozenset[str]) -> _Choice:
+def _choose(part: _Part, vectors: Vectors | None, allowed: frozenset[str]) -> _Choice:
     import numpy as np
 
-    classifier = load_classifier()
     facts = form(part.reading, part.masked, part.found, part.table)
     meaning = None if vectors is None else np.concatenate([vectors[text] for text in part.texts])
-    scores = classifier.scores(part.masked, part.reading, facts, meaning)
-    if together is not None:
-        scores = (1 - _TOGETHER) * scores + _TOGETHER * load_heads().actions(together)
-    chances = classifier.among(scores, allowed)
-    action = max(chances, key=lambda name: chances[name])
-    return _Choice(part, action, chances[action], together)
+    scores = load_classifier().scores(part.masked, part.reading, facts, meaning)
+    return _Choice(part, *_surest(scores, allowed), scores)
+
+
+def _reconsidered(choice: _Choice, together: Read | None, allowed: frozenset[str]) -> _Choice:
+    """Choose again in the light of the reading together."""
+    if together is None:
+        return choice
+    scores = (1 - _TOGETHER) * choice.scores + _TOGETHER * load_heads().actions(together)
+    return _Choice(choice.part, *_surest(scores, allowed), choice.scores, together)
+
+
+def _surest(scores: npt.NDArray[np.float32], allowed: frozenset[str]) -> tuple[str, float]:
+    chances = load_classifier().among(scores, allowed)
+    return max(chances.items(), key=lambda chance: chance[1])
 
 
 def _whole_or_halves(whole: _Choice, ways: list[tuple[_Choice, _Choice]]) -> list[_Choice]:

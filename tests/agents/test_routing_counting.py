@@ -7,6 +7,9 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
+from refinery.agents.routing.counted import settled
+from refinery.agents.routing.mentions import mentions
+from refinery.agents.routing.reading import names_of, read
 from refinery.agents.routing.router import Router
 from refinery.agents.routing.tables import Column, Table
 from refinery.server.wiring import catalogue
@@ -80,3 +83,35 @@ async def test_ordinary_questions_are_answered_with_the_right_numbers(
             for row in engine.execute(routed.steps[0].arguments["sql"]).fetchall()
         ]
     assert (set(found) if isinstance(expected, set) else found) == expected
+
+
+BEERS = Table(
+    "beers",
+    (
+        Column("brewery_id", "id"),
+        Column("brewery_name", "category", ("Alesmith", "Lost Coast")),
+        Column("product_name", "category", ("Old Numbskull",)),
+        Column("sku", "category", ("A-1",)),
+        Column("city", "category", ("Eureka", "San Diego")),
+        Column("rating", "number"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "chosen", "expected"),
+    [
+        ("which brewery has the most beers?", ["brewery_id", "brewery_name"], ["brewery_name"]),
+        ("which brewery_id has the most beers?", ["brewery_id", "brewery_name"], ["brewery_id"]),
+        ("which product sells best?", ["rating"], ["product_name"]),
+        ("beers from Colorado", ["city"], []),
+        ("beers from Eureka", ["city"], ["city"]),
+        ("which city has the best rating?", ["city", "rating"], ["city", "rating"]),
+    ],
+)
+def test_what_nobody_spoke_of_or_one_word_names_twice_is_left_out(
+    question: str, chosen: list[str], expected: list[str]
+) -> None:
+    reading = read(question, names_of(BEERS))
+    columns = settled(reading, BEERS, [BEERS[name] for name in chosen], mentions(reading, BEERS))
+    assert [column.name for column in columns] == expected

@@ -12,18 +12,20 @@ import torch
 from refinery.agents.routing.classifier import load_classifier
 from refinery.agents.routing.columns import blended
 from refinery.agents.routing.joint import (
+    FARTHEST,
     LONGEST,
     LOWEST,
     WIDTH,
-    Heads,
     Read,
     layout,
     load_heads,
     load_network,
     matrices,
     read_together,
+    spoken,
     vectors_of,
 )
+from refinery.agents.routing.joint_training import scores
 from refinery.agents.routing.reading import names_of, read
 from refinery.agents.routing.router import Router
 from refinery.agents.routing.tables import Column, Table
@@ -45,6 +47,23 @@ TABLE = Table(
         Column("yield_hl", "number"),
         Column("slope_deg", "number"),
         Column("picked_on", "datetime"),
+    ),
+)
+
+WORKS = Table(
+    "works",
+    (
+        Column("job_id", "id", ("J-1", "J-2")),
+        Column("trade", "category", ("Roofing", "Plumbing")),
+        Column("site", "category", ("Old Mill", "Quay 4")),
+        Column("crew_avg", "number", ("4.5", "12")),
+        Column("invoiced_eur", "number", ("1200", "87000")),
+        Column("paid_eur", "number", ("1200", "50000")),
+        Column("plan_start", "datetime", ("2024-01-02",)),
+        Column("act_start", "datetime", ("2024-01-09",)),
+        Column("rain_days", "number", ("0", "3")),
+        Column("cancelled", "boolean", ("true", "false")),
+        Column("remarks", "text", ("left the scaffold for the painters to take down",)),
     ),
 )
 
@@ -97,8 +116,8 @@ def test_words_that_look_like_borders_are_words() -> None:
 
 @pytest.mark.parametrize(("one", "other", "expected"), [(0.3, 0.3, 0.3), (0.8, 0.2, 0.5), (0.9, 0.5, 0.75)])
 def test_between_two_judges_are_the_odds_between(one: float, other: float, expected: float) -> None:
-    assert blended(np.array([one]), np.array([other]))[0] == pytest.approx(expected)
-    assert np.isfinite(blended(np.array([0.0, 1.0]), np.array([1.0, 0.0]))).all()
+    assert blended(np.array([one]), np.log(np.array([other / (1 - other)])))[0] == pytest.approx(expected)
+    assert np.isfinite(blended(np.array([0.0, 1.0]), np.array([1e9, -1e9]))).all()
 
 
 def test_a_request_is_read_as_far_as_there_is_room() -> None:
@@ -122,35 +141,50 @@ async def test_a_worker_reads_as_this_process_does(tmp_path: Path) -> None:
     assert there[1].columns.shape == (5, WIDTH)
 
 
-def test_the_heads_say_what_torch_says() -> None:
-    heads = load_heads()
-    classes = len(load_classifier().classes)
-    modules: dict[str, Any] = {
+def test_what_was_trained_is_what_is_asked() -> None:
+    """A batch through the way of the training, in torch and padded, against one request at a time in numpy."""
+    heads, network = load_heads(), load_network()
+    layers: dict[str, Any] = {
         name: torch.nn.Linear(*reversed(heads.weights[f"{name}.weight"].shape)) for name in ("act", "fx", "h", "o")
     }
-    modules["emb"] = torch.nn.Embedding(*heads.weights["emb.weight"].shape)
-    torch.nn.ModuleDict(modules).load_state_dict(
-        {name: torch.from_numpy(array) for name, array in heads.weights.items()}
-    )
-    noise = np.random.default_rng(0)
-    seen = Read(noise.normal(size=WIDTH).astype("f4"), noise.normal(size=(7, WIDTH)).astype("f4"))
-    facts = noise.normal(size=(7, len(heads.middle))).astype("f4")
+    layers["emb"] = torch.nn.Embedding(*heads.weights["emb.weight"].shape)
+    modules = torch.nn.ModuleDict(layers)
+    modules.load_state_dict({name: torch.from_numpy(array) for name, array in heads.weights.items()})
+    asked = [
+        ("how much do the slopes matter?", [spoken(column) for column in TABLE.columns]),
+        ("dates", [spoken(TABLE["picked_on"])]),
+    ]
+    raw = np.random.default_rng(0).normal(size=(2, 5, len(heads.middle))).astype("f4") * 9
+    cut = np.clip((raw - heads.middle) / heads.spread, -FARTHEST, FARTHEST)
     with torch.no_grad():
-        request, columns = torch.from_numpy(seen.request), torch.from_numpy(seen.columns)
-        known = (torch.from_numpy(facts) - torch.from_numpy(heads.middle)) / torch.from_numpy(heads.spread)
-        gelu = torch.nn.GELU(approximate="tanh")
-        parts = [
-            columns,
-            request.expand(7, -1),
-            modules["emb"].weight[3].expand(7, -1),
-            gelu(modules["fx"](known.clamp(-5, 5))),
-        ]
-        columns_expected = modules["o"](gelu(modules["h"](torch.cat(parts, -1))))[:, 0]
-        actions_expected = torch.log_softmax(modules["act"](request), -1)
-    np.testing.assert_allclose(heads.columns(seen, 3, facts), columns_expected, atol=1e-4)
-    np.testing.assert_allclose(heads.actions(seen), actions_expected, atol=1e-4)
-    assert len(heads.actions(seen)) == classes
-    assert isinstance(heads, Heads)
+        laid = [layout(network.pieces, *one) for one in asked]
+        columns, actions = scores(
+            network.encoder, modules, laid, torch.tensor([3, 7]), torch.from_numpy(cut), dropped=0.0
+        )
+    for row, (request, spoken_of) in enumerate(asked):
+        vectors = network.read(request, spoken_of)
+        seen, facts = Read(vectors[0], vectors[1:]), raw[row, : len(spoken_of)]
+        np.testing.assert_allclose(heads.columns(seen, (3, 7)[row], facts), columns[row, : len(spoken_of)], atol=1e-3)
+        np.testing.assert_allclose(heads.actions(seen), torch.log_softmax(actions[row], -1), atol=1e-3)
+    assert actions.shape[1] == len(load_classifier().classes)
+
+
+async def test_reading_together_finds_columns_that_words_alone_do_not() -> None:
+    made, actions = Embedding(), catalogue()
+    assert isinstance(actions, Catalogue)
+    together, alone = Router(made.embed, made.compute), Router(made.embed)
+    asked = {
+        "bars: jobs by craft": "trade",
+        "one-hot the profession": "trade",
+        "how many jobs did not go ahead?": "cancelled",
+    }
+    missed = []
+    for question, column in asked.items():
+        assert (await together.route(question, WORKS, actions)).columns == [column]
+        missed.append((await alone.route(question, WORKS, actions)).columns != [column])
+        left_out = await together.route(question, WORKS, actions, together=False)
+        assert left_out == await alone.route(question, WORKS, actions)
+    assert any(missed)
 
 
 @pytest.mark.parametrize("error", [Unavailable("no network"), LimitExceeded("too slow"), WorkerDefect("a trace")])
