@@ -25,8 +25,10 @@ RETURNING id;
 UPDATE analyses SET status = %(status)s, updated_at = now() WHERE id = %(id)s;
 
 -- name: analyses_alive
--- Say that a process still works on its runs, and learn which of them others want cancelled.
-UPDATE analyses SET alive_at = now() WHERE id = ANY(%(ids)s) AND owner = %(owner)s RETURNING id, status;
+-- Say that a process still works on its runs, and learn which of them others want cancelled. What it let go of meanwhile
+-- stays free: said too late, this would keep whoever approves from going on with the run.
+UPDATE analyses SET alive_at = CASE WHEN alive_at = 'epoch'::timestamptz THEN alive_at ELSE now() END
+WHERE id = ANY(%(ids)s) AND owner = %(owner)s RETURNING id, status;
 
 -- name: one_analysis
 -- A run, and whether the process that works on it is alive.

@@ -289,6 +289,17 @@ async def test_a_run_that_is_answered_the_moment_it_waits_is_still_known_to_be_a
         await again.ended.wait()
 
 
+async def test_a_sign_of_life_that_comes_too_late_does_not_keep_a_waiting_run_from_its_answer(
+    open_house: Open,
+) -> None:
+    async with open_house() as house:
+        live = await finished(house, **PREPARE)
+        await live.runs.alive(live.run.tenant, live.run.owner, [live.run.id])
+        again = await orchestrator_of(house).answer(live.run.id, house.caller, approved=False)
+        await again.ended.wait()
+        assert again.run.status == "done"
+
+
 async def test_of_several_answers_at_once_one_counts(open_house: Open) -> None:
     async with open_house() as house:
         live = await finished(house, **PREPARE)
