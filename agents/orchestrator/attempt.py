@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -50,8 +50,8 @@ class Live:
     state: State = field(default_factory=State)
 
     def stop(self) -> None:
-        """Have it stop where it is; `ended` is set when it has."""
-        if self.task is not None:
+        """Have it stop where it is; `ended` is set when it has. One that stops already is left to note how it ended."""
+        if self.task is not None and not self.task.cancelling():
             self.task.cancel()
 
 
@@ -97,17 +97,49 @@ async def _through_the_graph(live: Live, command: Any) -> RunStatus:
     noted: tuple[int, ...] = ()
     # What a run finds leaves by the doors of the house alone, and not by the tracing of a library.
     with tracing_context(enabled=False):
-        stream = graph.astream(command, config, stream_mode=["values", "updates"], durability="async")
+        modes = ["values", "updates"]
+        stream = graph.astream(command, config, context=work, stream_mode=modes, durability="async")
         # Closed, it has written all its checkpoints: what is erased afterwards stays erased.
-        async with contextlib.aclosing(cast("AsyncGenerator[tuple[str, Any], None]", stream)) as told_of:
+        async with (
+            contextlib.aclosing(cast("AsyncGenerator[tuple[str, Any], None]", stream)) as told_of,
+            _noting() as note,
+        ):
             async for mode, told in told_of:
                 live.state = _next(live.state, mode, told)
                 known: dict[str, Any] = {**live.state}
                 news = tuple(len(known.get(part, ())) for part in ("plan", "results", "insights", "notes"))
                 if news != noted:
-                    await _note(live, live.state, "running")
+                    await note(_note(live, live.state, "running"))
                 noted = news
     return "waiting" if waiting(live.state) else "done"
+
+
+@contextlib.asynccontextmanager
+async def _noting() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], Awaitable[None]]]:
+    """Give a way to note one thing after the other while the graph goes on; what one raises is raised by the next."""
+    last: list[asyncio.Task[None]] = []
+
+    async def note(noted: Coroutine[Any, Any, None]) -> None:
+        try:
+            await settled()
+        except BaseException:
+            noted.close()
+            raise
+        last.append(asyncio.create_task(noted))
+
+    async def settled() -> None:
+        if last:
+            try:
+                await asyncio.shield(last[0])
+            finally:
+                # Stopped while it waits, the last is waited for at the end: what is noted then must come after it.
+                if last[0].done():
+                    last.clear()
+
+    try:
+        yield note
+    finally:
+        await settled()
 
 
 def _next(state: State, mode: str, told: Any) -> State:

@@ -408,6 +408,17 @@ async def test_a_budget_of_time_ends_a_run_with_what_there_is(open_house: Open, 
     assert any("agents.seconds" in step["text"] for step in live.run.state["steps"] if step["status"] == "skipped")
 
 
+async def test_who_is_stopped_again_while_it_ends_is_cancelled_all_the_same(house: House) -> None:
+    live = await started(house)
+    while not [event for event in live.events.said if event.step]:
+        await asyncio.sleep(0.01)
+    await live.runs.mark(live.run, "cancelled")
+    while not live.ended.is_set():
+        live.stop()  # as whoever cancels it does, and the sign of life that learns of it
+        await asyncio.sleep(0)
+    assert (await orchestrator_of(house).find(live.run.id, house.caller)).status == "cancelled"
+
+
 async def test_an_agent_does_only_what_the_settings_give_it(open_house: Open) -> None:
     async with open_house(**FEW_ALONE) as house:
         live = await finished(house, target="returned")
