@@ -185,7 +185,7 @@ async def test_only_actions_of_the_catalogue_are_planned(router: Router, actions
         assert all(step.action in some for step in routed.steps)
 
 
-@pytest.mark.parametrize("every", [67, pytest.param(23, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [401, pytest.param(23, marks=pytest.mark.slow)])
 async def test_every_step_that_is_planned_for_the_examples_is_a_valid_call(
     router: Router, actions: Catalogue, every: int
 ) -> None:

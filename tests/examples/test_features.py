@@ -9,9 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_the_example_goes_through_all_nine_steps_and_applies_them_to_rows_held_back(demo: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(demo, tmp_path / "orders"))
     done = subprocess.run(
