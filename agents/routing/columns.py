@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .joint import Read, load_heads
+from .joint import MOST_CHOSEN, Read, load_heads
 from .mentions import Mention, mentions
 from .phrases import MOST_COLUMNS, described, phrases
 from .reading import Reading, names_of, read
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _ENOUGH = 0.55
-MOST_CHOSEN = 6
 # How much the usual number of columns of an action counts against the columns' own probabilities.
 _USUAL = 0.6
+# How much the number of columns that the request was heard to speak of does.
+_HEARD = 1.0
+# How much the reading together counts against the trees.
+_TOGETHER = 0.7
 
 _BY_TIME = (
     r"\b(per|by|each|every|a|over|which|what|busiest) (calendar )?(day|week|month|quarter|year|hour)s?\b|\bover time\b|"
@@ -114,15 +117,17 @@ class Chooser:
             return ()
         rows = features(reading, found, table, action, self.actions, self.rates, vectors)
         chances = (self.plain if vectors is None else self.full).probabilities(rows)
+        numbers: npt.NDArray[Any] = _USUAL * np.log(self.counts.get(action, [1.0] * (MOST_CHOSEN + 1)))
         if together is not None:
-            chances = blended(chances, load_heads().columns(together, self.actions.index(action), rows))
+            heads, place = load_heads(), self.actions.index(action)
+            chances = blended(chances, heads.columns(together, place, rows))
+            numbers = _HEARD * heads.numbers(together, place)
         order = np.argsort(-chances, kind="stable")
         sure = np.clip(chances[order], _SLIGHT, 1 - _SLIGHT)
         yes = np.concatenate([[0.0], np.cumsum(np.log(sure))])
         no = np.concatenate([[0.0], np.cumsum(np.log(1 - sure)[::-1])])[::-1]
         most = min(MOST_CHOSEN, len(sure))
-        usual = np.log(self.counts.get(action, [1.0] * (MOST_CHOSEN + 1))[: most + 1])
-        size = int(np.argmax(yes[: most + 1] + no[: most + 1] + _USUAL * usual))
+        size = int(np.argmax((yes + no)[: most + 1] + numbers[: most + 1]))
         places = {one.column: one.tokens for one in reversed(found)}
         chosen = [table.columns[place] for place in order[:size]]
         chosen += _implied(reading, found, table, action, chosen, chances.tolist())
@@ -130,12 +135,12 @@ class Chooser:
 
 
 def blended(chances: npt.NDArray[np.float32], log_odds: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return chances between those of two judges, of whom one tells log-odds: at the mean of these."""
+    """Return chances between those of two judges, of whom the second tells log-odds and counts more."""
     import numpy as np
 
     sure = np.clip(chances, _SLIGHT, 1 - _SLIGHT)
     surest = np.log(1 / _SLIGHT - 1)
-    mean = (np.log(sure / (1 - sure)) + np.clip(log_odds, -surest, surest)) / 2
+    mean = (1 - _TOGETHER) * np.log(sure / (1 - sure)) + _TOGETHER * np.clip(log_odds, -surest, surest)
     return np.asarray(1 / (1 + np.exp(-mean)), dtype=np.float32)
 
 

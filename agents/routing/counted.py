@@ -60,7 +60,9 @@ _SHARES = frozenset({"percent", "percentage", "pct", "share", "proportion", "fra
 _PLAIN_NUMBER = re.compile(r"[-+]?[\d.,]+")
 
 
-def settled(reading: Reading, table: Table, columns: Sequence[Column], found: Sequence[Mention]) -> tuple[Column, ...]:
+def settled(
+    reading: Reading, table: Table, columns: Sequence[Column], found: Sequence[Mention], *, heard: bool = False
+) -> tuple[Column, ...]:
     """Return the columns that a query is about: without those that only the words for rows brought up.
 
     Args:
@@ -68,30 +70,56 @@ def settled(reading: Reading, table: Table, columns: Sequence[Column], found: Se
         table: what is asked about.
         columns: those that were chosen.
         found: all that may speak of a column.
+        heard: the question was read together with the table, which tells by more than words what rows are.
     """
     text = reading.english.lower()
-    rows, counting = _row_words(reading, table, text), _COUNTING.search(text) is not None
-    kept = [column for column in columns if not _means_rows(column, found, rows, counting=counting, text=text)]
-    if counting and _only_rows(reading, rows):
-        kept = [column for column in kept if any(one.column == column.name for one in found)]
+    rows = _row_words(reading, table, text)
+    kept = _without_rows(reading, columns, found, rows, heard=heard)
     kept += [column for column in _valued(table, found) if column not in kept]
     kept += _ranked(reading, table, text, found, kept)
     kept += _distinct(reading, table, text, found, kept)
     kept = _one_each(reading, text, found, kept)
-    spoken_of = {one.column for one in found if one.how != "hint"}
     if _SELLING.search(text):
-        kept = [column for column in kept if column.name in spoken_of]
-    if not _DIVIDED.search(text):
-        kept = [column for column in kept if column.kind not in {"category", "text"} or column.name in spoken_of]
-    kept = [column for column in kept if column.kind != "datetime" or _TIMELY.search(text)]
+        kept = [column for column in kept if column.name in _spoken_of(found)]
+    if not heard:
+        kept = _asked_for(text, found, kept)
     kept = [_dated(column, table, found, rows) for column in kept]
-    measured = _MEASURED.search(text) or compared(text, numbers(text))
-    kept = [
-        column for column in kept if column.kind != "number" or measured or any(c.column == column.name for c in found)
-    ]
     if compared(text, numbers(text)) and not any(column.kind == "number" for column in kept) and _MONEY.search(text):
         kept += [column for column in table.of_kind("number") if _PRICED.search(column.name)][:1]
     return tuple(kept)
+
+
+def _without_rows(
+    reading: Reading, columns: Sequence[Column], found: Sequence[Mention], rows: frozenset[int], *, heard: bool
+) -> list[Column]:
+    """Leave out the columns that only the words for rows brought up."""
+    text = reading.english.lower()
+    counting = _COUNTING.search(text) is not None
+    kept = [column for column in columns if heard or not _means_rows(column, found, rows, counting=counting, text=text)]
+    if counting and _only_rows(reading, rows):
+        kept = [column for column in kept if any(one.column == column.name for one in found)]
+    return kept
+
+
+def _asked_for(text: str, found: Sequence[Mention], columns: Sequence[Column]) -> list[Column]:
+    """Leave out the columns of kinds that nothing in the text asks for, unless it names them."""
+    named = {one.column for one in found}
+    spoken_of = _spoken_of(found)
+    timely, divided = _TIMELY.search(text) is not None, _DIVIDED.search(text) is not None
+    measured = _MEASURED.search(text) is not None or bool(compared(text, numbers(text)))
+
+    def asked_for(column: Column) -> bool:
+        if column.kind == "datetime":
+            return timely
+        if column.kind in {"category", "text"}:
+            return divided or column.name in spoken_of
+        return column.kind != "number" or measured or column.name in named
+
+    return [column for column in columns if asked_for(column)]
+
+
+def _spoken_of(found: Sequence[Mention]) -> frozenset[str]:
+    return frozenset(one.column for one in found if one.how != "hint")
 
 
 def _row_words(reading: Reading, table: Table, text: str) -> frozenset[int]:

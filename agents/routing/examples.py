@@ -15,7 +15,10 @@ from .tables import Column, Table
 
 # Requests as they come; and such as were asked to be hard: indirect, of columns that compete, of nothing we do.
 USUAL = ("analysts", "owners", "house")
-HARD = ("operators", "researchers", "sellers", "citizens", "travellers", "outsiders")
+HARD = (
+    *("operators", "researchers", "sellers", "citizens", "travellers", "outsiders"),
+    *("bankers", "engineers", "hosts", "marketers", "recruiters", "scientists"),
+)
 FILES = tuple(f"{writer}.json" for writer in USUAL + HARD)
 _ID = re.compile(r"(?:^|[^a-z])(?:id|no|nr|key|iban|isbn|uuid)$|[\s_](?:I[Dd]|N[Oo]|N[Rr])$|[a-z](?:Id|ID|No|Nr)$")
 _WORDS = ("cues.txt", "glossary.txt", "synonyms.txt", "world.txt", "drills.txt", "phrasebook.json")

@@ -2,7 +2,8 @@
 
 Words and names are looked at in each other's light, as two lists of features cannot. The published network stays as it
 is; what was learned is added when it is loaded: to each matrix of its upper layers a difference, kept at low rank by
-its singular values. Two small heads judge what was read; they are computed here without torch.
+its singular values. Small heads judge the action, the columns, and how many these are; they are computed here
+without torch.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ LONGEST_REQUEST, LONGEST_COLUMN, LONGEST = 48, 12, 500
 START, END = 101, 102
 # The layers below stay as they are.
 LOWEST = 2
+# No more columns are given to an action by one request.
+MOST_CHOSEN = 6
 # Facts are cut to so many times their spread.
 FARTHEST = 5.0
 SECONDS = 300.0
@@ -82,6 +85,16 @@ class Heads:
         spread = [np.broadcast_to(row, (count, len(row))) for row in (read.request, self.weights["emb.weight"][action])]
         seen = np.hstack([read.columns, *spread, _gelu(self._linear("fx", known))])
         return np.asarray(self._linear("o", _gelu(self._linear("h", seen)))[:, 0], dtype=np.float32)
+
+    def numbers(self, read: Read, action: int) -> npt.NDArray[np.float32]:
+        """Return the logarithm of the probability that none, one, … `MOST_CHOSEN` columns are meant.
+
+        Args:
+            action: its place in the order of the training.
+        """
+        import numpy as np
+
+        return log_softmax(self._linear("n", np.hstack([read.request, self.weights["emb.weight"][action]])))
 
     def _linear(self, layer: str, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         return values @ self.weights[f"{layer}.weight"].T + self.weights[f"{layer}.bias"]

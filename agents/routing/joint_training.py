@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ...tools.embedding import load_encoder
-from .joint import FARTHEST, WIDTH, layout, matrices, pieces_of, spoken
+from .joint import FARTHEST, MOST_CHOSEN, WIDTH, layout, matrices, pieces_of, spoken
 from .relevance import KINDS
 from .tables import Column
 
@@ -23,7 +23,7 @@ _ROUNDS, _AT_ONCE, _CHUNK = 4, 16, 20
 _RATE, _RATE_OF_HEADS, _WARMING = 1.5e-4, 1e-3, 0.06
 # So many examples are seen with columns left out, and with columns in another order: no place is to be learned.
 _VARIED, _FEWEST = 0.7, 0.15
-_ACTION_COUNTS, _SMOOTHED = 0.5, 0.05
+_ACTION_COUNTS, _NUMBER_COUNTS, _SMOOTHED = 0.5, 0.5, 0.05
 _DROPPED = 0.1
 _FACTS, _ACTION, _HIDDEN = 96, 64, 128
 
@@ -67,6 +67,7 @@ def learn(lessons: Sequence[Lesson], classes: int, seed: int = 0) -> dict[str, n
         "fx": (known.shape[1], _FACTS),
         "h": (2 * WIDTH + _ACTION + _FACTS, _HIDDEN),
         "o": (_HIDDEN, 1),
+        "n": (WIDTH + _ACTION, MOST_CHOSEN + 1),
     }
     heads = nn.ModuleDict({name: nn.Linear(*size) for name, size in sizes.items()})
     heads["emb"] = nn.Embedding(classes, _ACTION)
@@ -143,7 +144,7 @@ def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: Pieces, sca
     most = max(max(len(one.columns) for one in batch), 1)
     actions = torch.tensor([one.action for one in batch])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        columns, chosen = scores(encoder, heads, laid, actions, _facts(batch, most, scale), dropped=_DROPPED)
+        columns, chosen, counted = scores(encoder, heads, laid, actions, _facts(batch, most, scale), dropped=_DROPPED)
     meant, there = torch.zeros(len(batch), most), torch.zeros(len(batch), most)
     for row, one in enumerate(batch):
         meant[row, : len(one.columns)] = torch.tensor([float(column.name in one.meant) for column in one.columns])
@@ -151,14 +152,17 @@ def _loss(encoder: Any, heads: Any, batch: Sequence[Lesson], pieces: Pieces, sca
     weights = torch.tensor([math.sqrt(one.weight) for one in batch])
     of_columns = functional.binary_cross_entropy_with_logits(columns.float(), meant, reduction="none") * there
     of_actions = functional.cross_entropy(chosen.float(), actions, reduction="none", label_smoothing=_SMOOTHED)
+    numbers = torch.tensor([min(len(one.meant), MOST_CHOSEN) for one in batch])
+    of_numbers = functional.cross_entropy(counted.float(), numbers, reduction="none", label_smoothing=_SMOOTHED)
     asked = torch.tensor([float(not one.drill) for one in batch])
-    return ((of_columns.sum(1) + _ACTION_COUNTS * of_actions * asked) * weights).mean()
+    loss = of_columns.sum(1) + _ACTION_COUNTS * of_actions * asked + _NUMBER_COUNTS * of_numbers * there[:, 0]
+    return (loss * weights).mean()
 
 
 def scores(
     encoder: Any, heads: Any, laid: Sequence[Any], actions: Any, facts: Any, *, dropped: float
-) -> tuple[Any, Any]:
-    """Return the log-odds of columns and the scores of actions, for a batch.
+) -> tuple[Any, Any, Any]:
+    """Return the log-odds of columns, the scores of actions, and those of how many columns are meant, for a batch.
 
     Args:
         heads: the layers by name, as `joint.Heads` computes them.
@@ -181,10 +185,12 @@ def scores(
         return functional.dropout(values, dropped)
 
     known = functional.gelu(heads["fx"](facts), approximate="tanh")
-    parts = [columns, *(one[:, None].expand(-1, most, -1) for one in (request, heads["emb"](actions)))]
+    action = heads["emb"](actions)
+    parts = [columns, *(one[:, None].expand(-1, most, -1) for one in (request, action))]
     seen = drop(torch.cat([*parts, known], -1))
     hidden = functional.gelu(heads["h"](seen), approximate="tanh")
-    return heads["o"](hidden).squeeze(-1), heads["act"](drop(request))
+    counted = heads["n"](drop(torch.cat([request, action], -1)))
+    return heads["o"](hidden).squeeze(-1), heads["act"](drop(request)), counted
 
 
 def _facts(batch: Sequence[Lesson], most: int, scale: tuple[Any, Any]) -> Any:

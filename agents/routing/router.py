@@ -40,6 +40,8 @@ _UNDERSTOOD = 0.6
 _MOST_HALVES = 2
 # How much the reading together counts beside the linear model.
 _TOGETHER = 0.5
+# Of a request that names a column as surely as this, "nothing answers" is not believed against words as sure as that.
+_NAMED, _INSISTED = 0.5, 0.75
 _MOST_KEPT = 2_000
 
 Vectors = Mapping[str, "npt.NDArray[np.float32]"]
@@ -198,7 +200,10 @@ def _reconsidered(choice: _Choice, together: Read | None, allowed: frozenset[str
     if together is None:
         return choice
     scores = (1 - _TOGETHER) * choice.scores + _TOGETHER * load_heads().actions(together)
-    return _Choice(choice.part, *_surest(scores, allowed), choice.scores, together)
+    action, confidence = _surest(scores, allowed)
+    if action == NONE and choice.confidence >= _INSISTED and any(one.score >= _NAMED for one in choice.part.found):
+        action, confidence = choice.action, choice.confidence
+    return _Choice(choice.part, action, confidence, choice.scores, together)
 
 
 def _surest(scores: npt.NDArray[np.float32], allowed: frozenset[str]) -> tuple[str, float]:
@@ -244,7 +249,7 @@ def _asked(choice: _Choice, before: tuple[Column, ...], vectors: Vectors | None)
     )
     columns = spoken(part.reading, columns, part.found)
     if choice.action == "query_dataset":
-        columns = settled(part.reading, part.table, columns, part.found)
+        columns = settled(part.reading, part.table, columns, part.found, heard=choice.together is not None)
     refers = any(token.word in ("it", "them", "those", "these", "that", "both") for token in part.reading.tokens)
     return Asked(part.reading, part.table, choice.action, columns or (before if refers else ()), tuple(part.found))
 

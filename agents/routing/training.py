@@ -37,7 +37,7 @@ _SEEDS = 3
 # Hard requests are more of the examples than of what people ask.
 _OF_HARD = 0.4
 # Drills are no requests of people: reading together learns words from them, and nothing else does.
-_DRILLS, _OF_DRILLS = 5_000, 0.3
+_DRILLS, _OF_DRILLS = 8_000, 0.3
 
 Embed = Callable[[Sequence[str]], "npt.NDArray[np.float32]"]
 

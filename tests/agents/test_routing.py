@@ -283,6 +283,6 @@ def test_the_columns_of_the_examination_do_not_get_worse(parts: dict[str, float]
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="0.81 of the examination: world knowledge about columns is missing", strict=True)
+@pytest.mark.xfail(reason="0.82 of the examination: world knowledge about columns is missing", strict=True)
 def test_the_columns_of_the_examination_reach_the_target(parts: dict[str, float]) -> None:
     assert parts["columns"] >= TARGET

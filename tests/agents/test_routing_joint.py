@@ -82,7 +82,7 @@ def test_what_was_learned_is_added_to_the_published_network_and_to_nothing_else(
     ]
     assert len(moved) == len(changed) + 1  # and the kinds of columns
     assert all(int(name.split(".")[2]) >= LOWEST for name in moved if name.startswith("encoder.layer"))
-    for name, matrix in matrices(published):
+    for name, matrix in matrices(published)[::5]:  # one of each layer, and of each kind; all take long
         difference = dict(matrices(adapted))[name].weight - matrix.weight
         sizes = torch.linalg.svdvals(difference.detach().double())
         assert sizes[32] < 1e-3 * sizes[0], "of rank 32 at most"
@@ -114,9 +114,9 @@ def test_words_that_look_like_borders_are_words() -> None:
     assert owners.count(0) > 3
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), [(0.3, 0.3, 0.3), (0.8, 0.2, 0.5), (0.9, 0.5, 0.75)])
-def test_between_two_judges_are_the_odds_between(one: float, other: float, expected: float) -> None:
-    assert blended(np.array([one]), np.log(np.array([other / (1 - other)])))[0] == pytest.approx(expected)
+@pytest.mark.parametrize(("one", "other", "expected"), [(0.3, 0.3, 0.3), (0.8, 0.2, 0.365), (0.9, 0.5, 0.659)])
+def test_odds_lie_between_two_judges_nearer_to_the_second(one: float, other: float, expected: float) -> None:
+    assert blended(np.array([one]), np.log(np.array([other / (1 - other)])))[0] == pytest.approx(expected, abs=1e-3)
     assert np.isfinite(blended(np.array([0.0, 1.0]), np.array([1e9, -1e9]))).all()
 
 
@@ -145,7 +145,7 @@ def test_what_was_trained_is_what_is_asked() -> None:
     """A batch through the way of the training, in torch and padded, against one request at a time in numpy."""
     heads, network = load_heads(), load_network()
     layers: dict[str, Any] = {
-        name: torch.nn.Linear(*reversed(heads.weights[f"{name}.weight"].shape)) for name in ("act", "fx", "h", "o")
+        name: torch.nn.Linear(*reversed(heads.weights[f"{name}.weight"].shape)) for name in ("act", "fx", "h", "o", "n")
     }
     layers["emb"] = torch.nn.Embedding(*heads.weights["emb.weight"].shape)
     modules = torch.nn.ModuleDict(layers)
@@ -158,7 +158,7 @@ def test_what_was_trained_is_what_is_asked() -> None:
     cut = np.clip((raw - heads.middle) / heads.spread, -FARTHEST, FARTHEST)
     with torch.no_grad():
         laid = [layout(network.pieces, *one) for one in asked]
-        columns, actions = scores(
+        columns, actions, numbers = scores(
             network.encoder, modules, laid, torch.tensor([3, 7]), torch.from_numpy(cut), dropped=0.0
         )
     for row, (request, spoken_of) in enumerate(asked):
@@ -166,6 +166,8 @@ def test_what_was_trained_is_what_is_asked() -> None:
         seen, facts = Read(vectors[0], vectors[1:]), raw[row, : len(spoken_of)]
         np.testing.assert_allclose(heads.columns(seen, (3, 7)[row], facts), columns[row, : len(spoken_of)], atol=1e-3)
         np.testing.assert_allclose(heads.actions(seen), torch.log_softmax(actions[row], -1), atol=1e-3)
+        heard = heads.numbers(seen, (3, 7)[row])
+        np.testing.assert_allclose(heard, torch.log_softmax(numbers[row], -1), atol=1e-3)
     assert actions.shape[1] == len(load_classifier().classes)
 
 
@@ -174,14 +176,14 @@ async def test_reading_together_finds_columns_that_words_alone_do_not() -> None:
     assert isinstance(actions, Catalogue)
     together, alone = Router(made.embed, made.compute), Router(made.embed)
     asked = {
-        "bars: jobs by craft": "trade",
-        "one-hot the profession": "trade",
-        "how many jobs did not go ahead?": "cancelled",
+        "average crew size per craft": ["crew_avg", "trade"],
+        "one-hot the profession": ["trade"],
+        "how many jobs did not go ahead?": ["cancelled"],
     }
     missed = []
-    for question, column in asked.items():
-        assert (await together.route(question, WORKS, actions)).columns == [column]
-        missed.append((await alone.route(question, WORKS, actions)).columns != [column])
+    for question, columns in asked.items():
+        assert (await together.route(question, WORKS, actions)).columns == columns
+        missed.append((await alone.route(question, WORKS, actions)).columns != columns)
         left_out = await together.route(question, WORKS, actions, together=False)
         assert left_out == await alone.route(question, WORKS, actions)
     assert any(missed)
