@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .classifier import NONE, PROBE
-from .columns import MOST_CHOSEN, WITHOUT, features, texts_of
+from .columns import WITHOUT, features, texts_of
 from .drills import SOURCE, drills
 from .examples import HARD, Example, digest, load_examples
 from .features import LETTER_BUCKETS, WORD_BUCKETS, Masked, form, hashed, mask
+from .joint import MOST_CHOSEN
 from .joint_training import Lesson, learn
 from .mentions import Mention, mentions
 from .reading import Reading, names_of, read
