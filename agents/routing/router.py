@@ -41,7 +41,7 @@ _MOST_HALVES = 2
 # How much the reading together counts beside the linear model.
 _TOGETHER = 0.5
 # Of a request that names a column as surely as this, "nothing answers" is not believed against words as sure as that.
-_NAMED, _INSISTED = 0.5, 0.75
+_NAMED, _INSISTED = 0.5, 0.7
 _MOST_KEPT = 2_000
 
 Vectors = Mapping[str, "npt.NDArray[np.float32]"]
@@ -201,7 +201,8 @@ def _reconsidered(choice: _Choice, together: Read | None, allowed: frozenset[str
         return choice
     scores = (1 - _TOGETHER) * choice.scores + _TOGETHER * load_heads().actions(together)
     action, confidence = _surest(scores, allowed)
-    if action == NONE and choice.confidence >= _INSISTED and any(one.score >= _NAMED for one in choice.part.found):
+    insisted = choice.action != NONE and choice.confidence >= _INSISTED
+    if action == NONE and insisted and any(one.score >= _NAMED for one in choice.part.found):
         action, confidence = choice.action, choice.confidence
     return _Choice(choice.part, action, confidence, choice.scores, together)
 

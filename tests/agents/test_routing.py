@@ -279,10 +279,10 @@ def test_the_examination_is_passed(parts: dict[str, float], part: str) -> None:
 
 @pytest.mark.slow
 def test_the_columns_of_the_examination_do_not_get_worse(parts: dict[str, float]) -> None:
-    assert parts["columns"] >= 0.79
+    assert parts["columns"] >= 0.8
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="0.82 of the examination: world knowledge about columns is missing", strict=True)
+@pytest.mark.xfail(reason="world knowledge about columns is missing; the benchmark says how far it is", strict=True)
 def test_the_columns_of_the_examination_reach_the_target(parts: dict[str, float]) -> None:
     assert parts["columns"] >= TARGET

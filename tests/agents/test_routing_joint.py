@@ -82,9 +82,9 @@ def test_what_was_learned_is_added_to_the_published_network_and_to_nothing_else(
     ]
     assert len(moved) == len(changed) + 1  # and the kinds of columns
     assert all(int(name.split(".")[2]) >= LOWEST for name in moved if name.startswith("encoder.layer"))
-    for name, matrix in matrices(published)[::5]:  # one of each layer, and of each kind; all take long
-        difference = dict(matrices(adapted))[name].weight - matrix.weight
-        sizes = torch.linalg.svdvals(difference.detach().double())
+    now = dict(matrices(adapted))
+    for name, matrix in matrices(published):
+        sizes = torch.linalg.svdvals((now[name].weight - matrix.weight).detach())
         assert sizes[32] < 1e-3 * sizes[0], "of rank 32 at most"
 
 
@@ -187,6 +187,29 @@ async def test_reading_together_finds_columns_that_words_alone_do_not() -> None:
         left_out = await together.route(question, WORKS, actions, together=False)
         assert left_out == await alone.route(question, WORKS, actions)
     assert any(missed)
+
+
+@pytest.mark.xfail(reason="takes one column more since it learned from requests with several", strict=True)
+async def test_a_chart_of_counts_takes_what_is_counted_by_alone() -> None:
+    made = Embedding()
+    assert (await Router(made.embed, made.compute).route("bars: jobs by craft", WORKS, catalogue())).columns == [
+        "trade"
+    ]
+
+
+async def test_nothing_answers_is_not_believed_against_sure_words_about_a_column() -> None:
+    made = Embedding()
+    shop = Table(
+        "orders",
+        (
+            Column("order_id", "id", ("1", "2")),
+            Column("product_name", "category", ("Tent", "Lamp")),
+            Column("quantity", "number", ("1", "3")),
+            Column("city", "category", ("Bonn", "Lyon")),
+        ),
+    )
+    routed = await Router(made.embed, made.compute).route("which product sells best?", shop, catalogue())
+    assert [(step.action, routed.columns) for step in routed.steps] == [("query_dataset", ["product_name"])]
 
 
 @pytest.mark.parametrize("error", [Unavailable("no network"), LimitExceeded("too slow"), WorkerDefect("a trace")])
