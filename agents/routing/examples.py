@@ -14,10 +14,14 @@ from typing import Any
 from .tables import Column, Table
 
 # Requests as they come; and such as were asked to be hard: indirect, of columns that compete, of nothing we do.
-USUAL = ("analysts", "owners", "house")
+USUAL = (
+    *("administrators", "analysts", "brokers", "builders", "campaigners", "carers", "chemists", "clerks"),
+    *("coaches", "dispatchers", "educators", "growers", "house", "insurers", "makers", "officials"),
+    *("owners", "publishers", "shippers", "shopkeepers", "students"),
+)
 HARD = (
     *("operators", "researchers", "sellers", "citizens", "travellers", "outsiders"),
-    *("bankers", "engineers", "hosts", "marketers", "recruiters", "scientists"),
+    *("bankers", "clinicians", "engineers", "hosts", "managers", "marketers", "recruiters", "scientists"),
 )
 FILES = tuple(f"{writer}.json" for writer in USUAL + HARD)
 _ID = re.compile(r"(?:^|[^a-z])(?:id|no|nr|key|iban|isbn|uuid)$|[\s_](?:I[Dd]|N[Oo]|N[Rr])$|[a-z](?:Id|ID|No|Nr)$")

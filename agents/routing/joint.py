@@ -1,9 +1,9 @@
-"""A request read together with the columns of its table: MiniLM, adapted to that by small learned matrices.
+"""A request read together with the columns of its table: MiniLM, trained on for that.
 
 Words and names are looked at in each other's light, as two lists of features cannot. The published network stays as it
-is; what was learned is added when it is loaded: to each matrix of its upper layers a difference, kept at low rank by
-its singular values. Small heads judge the action, the columns, and how many these are; they are computed here
-without torch.
+is; what was learned is added when it is loaded: to each matrix of its upper layers a difference, kept as whole steps of
+a size that each row has for itself. Small heads judge the action, the columns, and how many these are; they are
+computed here without torch.
 """
 
 from __future__ import annotations
@@ -250,11 +250,11 @@ def load_network() -> Network:
     import torch
 
     encoder, tokenizer = load_encoder()
-    known = _floats("up.", "down.", "kinds")
+    known = _floats("moved.", "step.", "kinds")
     with torch.no_grad():
         for name, matrix in matrices(encoder):
-            down, up = (torch.from_numpy(known[f"{part}.{name}"]) for part in ("down", "up"))
-            matrix.weight += up @ down
+            moved, step = (torch.from_numpy(known[f"{part}.{name}"]) for part in ("moved", "step"))
+            matrix.weight += moved * step[:, None]
         kinds = torch.nn.Embedding(*known["kinds"].shape)
         kinds.weight.copy_(torch.from_numpy(known["kinds"]))
         encoder.embeddings.token_type_embeddings = kinds

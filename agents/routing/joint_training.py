@@ -1,4 +1,4 @@
-"""Learns to read requests together with tables: MiniLM is trained on, and what changed is kept at low rank."""
+"""Learns to read requests together with tables: MiniLM is trained on, and what changed is kept in few bits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_RANK = 32
+# What a row of a matrix changed by most is so many steps.
+_STEPS = 7
 _ROUNDS, _AT_ONCE, _CHUNK = 4, 16, 20
 _RATE, _RATE_OF_HEADS, _WARMING = 1.5e-4, 1e-3, 0.06
 # So many examples are seen with columns left out, and with columns in another order: no place is to be learned.
@@ -49,7 +50,7 @@ class Lesson:
     drill: bool = False
 
 
-def learn(lessons: Sequence[Lesson], classes: int, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
+def learn(lessons: Sequence[Lesson], classes: int, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
     """Train on lessons and return the arrays of `joint.npz`, by name."""
     import numpy as np
     import torch
@@ -212,15 +213,24 @@ def _padded(rows: Sequence[list[int]], filler: int) -> Any:
     return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
 
 
-def _exported(encoder: Any, before: dict[str, Any], heads: Any) -> dict[str, npt.NDArray[np.float32]]:
-    import torch
-
+def _exported(encoder: Any, before: dict[str, Any], heads: Any) -> dict[str, npt.NDArray[Any]]:
     found = {"kinds": encoder.embeddings.token_type_embeddings.weight.detach().numpy()}
     for name, matrix in matrices(encoder):
-        left, sizes, right = torch.linalg.svd(matrix.weight.detach() - before[name], full_matrices=False)
-        root = sizes[:_RANK].sqrt()
-        found |= {
-            f"up.{name}": (left[:, :_RANK] * root).numpy(),
-            f"down.{name}": (root[:, None] * right[:_RANK]).numpy(),
-        }
+        found |= dict(
+            zip((f"moved.{name}", f"step.{name}"), in_steps(matrix.weight.detach() - before[name]), strict=True)
+        )
     return found | {f"head.{name}": array.detach().numpy() for name, array in heads.named_parameters()}
+
+
+def in_steps(change: Any) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float16]]:
+    """Return the change of a matrix as whole steps, and the size of a step for each row.
+
+    Args:
+        change: a tensor of two dimensions; a row that did not change has steps of 0.
+    """
+    import numpy as np
+
+    step = (change.abs().amax(dim=1) / _STEPS).numpy().astype(np.float16)
+    size = step.astype(np.float32)[:, None]
+    whole = np.divide(change.numpy(), size, out=np.zeros(tuple(change.shape), dtype=np.float32), where=size > 0)
+    return np.rint(whole).astype(np.int8), step

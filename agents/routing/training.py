@@ -137,7 +137,9 @@ def weights(examples: Sequence[Example], embed: Embed) -> tuple[bytes, bytes]:
     drilled = [see(drill) for drill in drills(_DRILLS)]
     extra = facts_of(drilled, classes, rates, _vectors(drilled, embed))
     joint = learn([*lessons(seen, classes, full), *lessons(drilled, classes, extra)], len(classes))
-    halved: dict[str, Any] = {name: array.astype(np.float16) for name, array in joint.items()}
+    halved: dict[str, Any] = {
+        name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in joint.items()
+    }
     return _packed(arrays), _packed(halved | {"digest": np.frombuffer(digest().encode(), dtype=np.uint8)})
 
 

@@ -185,7 +185,7 @@ async def test_only_actions_of_the_catalogue_are_planned(router: Router, actions
         assert all(step.action in some for step in routed.steps)
 
 
-@pytest.mark.parametrize("every", [401, pytest.param(23, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [803, pytest.param(47, marks=pytest.mark.slow)])
 async def test_every_step_that_is_planned_for_the_examples_is_a_valid_call(
     router: Router, actions: Catalogue, every: int
 ) -> None:
@@ -272,17 +272,6 @@ def parts() -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["action", "none"])
+@pytest.mark.parametrize("part", ["action", "columns", "none"])
 def test_the_examination_is_passed(parts: dict[str, float], part: str) -> None:
     assert parts[part] >= TARGET
-
-
-@pytest.mark.slow
-def test_the_columns_of_the_examination_do_not_get_worse(parts: dict[str, float]) -> None:
-    assert parts["columns"] >= 0.8
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(reason="world knowledge about columns is missing; the benchmark says how far it is", strict=True)
-def test_the_columns_of_the_examination_reach_the_target(parts: dict[str, float]) -> None:
-    assert parts["columns"] >= TARGET

@@ -25,7 +25,7 @@ from refinery.agents.routing.joint import (
     spoken,
     vectors_of,
 )
-from refinery.agents.routing.joint_training import scores
+from refinery.agents.routing.joint_training import in_steps, scores
 from refinery.agents.routing.reading import names_of, read
 from refinery.agents.routing.router import Router
 from refinery.agents.routing.tables import Column, Table
@@ -82,10 +82,18 @@ def test_what_was_learned_is_added_to_the_published_network_and_to_nothing_else(
     ]
     assert len(moved) == len(changed) + 1  # and the kinds of columns
     assert all(int(name.split(".")[2]) >= LOWEST for name in moved if name.startswith("encoder.layer"))
-    now = dict(matrices(adapted))
-    for name, matrix in matrices(published):
-        sizes = torch.linalg.svdvals((now[name].weight - matrix.weight).detach())
-        assert sizes[32] < 1e-3 * sizes[0], "of rank 32 at most"
+
+
+def test_a_change_is_kept_to_half_a_step_of_its_row() -> None:
+    change = torch.randn(40, 60, generator=torch.Generator().manual_seed(0)) * torch.logspace(-5, 1, 40)[:, None]
+    change[3] = 0
+    moved, step = in_steps(change)
+    assert (moved.dtype, step.dtype, np.abs(moved).max()) == (np.int8, np.float16, 7)
+    kept = moved * step.astype(np.float32)[:, None]
+    largest = np.abs(change.numpy()).max(axis=1)
+    # Half a step, and what 16 bits lose of its size.
+    assert (np.abs(kept - change.numpy()).max(axis=1) <= largest / 14 + 0.06 * largest).all()
+    assert not kept[3].any()
 
 
 def test_a_request_alone_is_laid_out_as_the_tokenizer_of_the_model_does() -> None:
