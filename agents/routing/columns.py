@@ -34,6 +34,8 @@ _BY_TIME = (
 )
 _OF_NUMBERS = r"\b(average|avg|mean|median|sum|total|highest|largest|biggest|cheapest|lowest|longest|shortest)\b"
 _LIKELY = 0.1
+# A number of such a column tells the time that a date would.
+_YEARS = re.compile(r"\b(years?|yr)\b")
 # No judge is surer than this.
 _SLIGHT = 1e-4
 # Actions that look at the whole table or at none: no column is an argument of theirs.
@@ -156,12 +158,22 @@ def _implied(
     text = reading.english.lower()
     kinds = {column.kind for column in chosen}
     query = action == "query_dataset"
-    timed = re.search(_BY_TIME, text) is not None or (query and bool(periods_of(text, found, reading.tokens)))
+    years = any(column.kind == "number" and _YEARS.search(described(column)) for column in chosen)
+    within_time = query and not years and bool(periods_of(text, found, reading.tokens))
+    timed = within_time or _by_time(reading, found, chosen)
     if timed and "datetime" not in kinds and action in ("query_dataset", "create_visualization"):
         return _likeliest(table, "datetime", chances, 0.0)
     if query and not kinds & {"number", "datetime", "boolean"} and re.search(_OF_NUMBERS, text):
         return _likeliest(table, "number", chances, _LIKELY)
     return []
+
+
+def _by_time(reading: Reading, found: Sequence[Mention], chosen: Sequence[Column]) -> bool:
+    """Tell whether something is asked over time, by words that name none of the chosen columns: not "monthly fee"."""
+    names = {column.name for column in chosen}
+    taken = {place for one in found if one.column in names for place in one.tokens}
+    taken_ends = {reading.tokens[place].end for place in taken}
+    return any(match.end() not in taken_ends for match in re.finditer(_BY_TIME, reading.english, re.IGNORECASE))
 
 
 def _likeliest(table: Table, kind: str, chances: list[float], least: float) -> list[Column]:

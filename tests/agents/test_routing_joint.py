@@ -238,3 +238,28 @@ def test_what_comes_back_is_plain_text() -> None:
     sent: Sequence[Any] = vectors_of([("how many", [("grape such as Riesling", 2)])])
     assert isinstance(sent, str)
     assert sent.isascii()
+
+
+FLATS = Table(
+    "flats",
+    (
+        Column("flat_id", "id", ("F-1", "F-2")),
+        Column("district", "category", ("Harbour", "Hill")),
+        Column("year_built", "number", ("1932", "1978")),
+        Column("monthly_fee", "number", ("120", "340")),
+        Column("listed_on", "datetime", ("2024-01-02",)),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "columns"),
+    [
+        ("how many flats were built before 1940?", ["year_built"]),
+        ("average monthly fee by district", ["monthly_fee", "district"]),
+        ("average monthly fee per month of listing", ["monthly_fee", "listed_on"]),
+    ],
+)
+async def test_a_date_is_added_only_where_nothing_chosen_tells_the_time(question: str, columns: list[str]) -> None:
+    made = Embedding()
+    assert (await Router(made.embed, made.compute).route(question, FLATS, catalogue())).columns == columns
