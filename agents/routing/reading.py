@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .lexicon import language_of, load_lexicon
-from .spelling import load_speller
+from .spelling import COMMON, load_speller
 from .tables import Table
 from .words import LONGEST, Piece, pieces, plain, stem
 
@@ -69,8 +69,15 @@ def read(text: str, names: Iterable[str] = (), language: str | None = None) -> R
     """
     text = " ".join(text[:LONGEST].split())
     parts = tuple(pieces(text))
-    language = language or language_of(list(parts), load_speller().__contains__)
-    english, tokens = _translate(text, parts, language, {piece.plain for name in names for piece in pieces(name)})
+    named = {piece.plain for name in names for piece in pieces(name)}
+    speller = load_speller()
+
+    def is_english(word: str) -> bool:
+        """Tell whether a word speaks for English: a rare one that is a name or value of the table does not."""
+        return word in speller and (word not in named or speller.uses(word) >= COMMON)
+
+    language = language or language_of(list(parts), is_english)
+    english, tokens = _translate(text, parts, language, named)
     return Reading(text, language, english, parts, tuple(tokens), tuple(_units(tuple(tokens))))
 
 

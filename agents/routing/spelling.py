@@ -11,7 +11,7 @@ from ...tools.edit_distance import distance
 from .lexicon import load_lexicon
 
 # A word is only taken for a slip of one that is used as often as this.
-_COMMON = 3
+COMMON = 3
 _LONG = 8
 _USUAL = {
     "wich": "which",
@@ -59,7 +59,7 @@ class Speller:
         self._known = known
         self._remains: dict[str, list[str]] = defaultdict(list)
         for word, uses in known.items():
-            if uses >= _COMMON and len(word) >= 4:
+            if uses >= COMMON and len(word) >= 4:
                 for remain in _remains(word):
                     self._remains[remain].append(word)
 
@@ -105,8 +105,8 @@ def load_speller() -> Speller:
     known = {word: int(uses) for word, uses in (line.split("=") for line in lines)}
     lexicon = load_lexicon()
     for meaning in (one for found in lexicon.foreign.values() for part in found for one in part.values()):
-        known.update({word: max(known.get(word, 0), _COMMON) for word in meaning.split()})
+        known.update({word: max(known.get(word, 0), COMMON) for word in meaning.split()})
     for word in (one for phrase in lexicon.alike for one in phrase.split()):
         # Abbreviations are words, but nobody means one by a slip.
-        known[word] = max(known[word], _COMMON) if word in known else 1
+        known[word] = max(known[word], COMMON) if word in known else 1
     return Speller(known)
