@@ -40,8 +40,6 @@ _UNDERSTOOD = 0.6
 _MOST_HALVES = 2
 # How much the reading together counts beside the linear model.
 _TOGETHER = 0.5
-# Of a request that names a column as surely as this, "nothing answers" is not believed against words as sure as that.
-_NAMED, _INSISTED = 0.5, 0.7
 _MOST_KEPT = 2_000
 
 Vectors = Mapping[str, "npt.NDArray[np.float32]"]
@@ -200,11 +198,7 @@ def _reconsidered(choice: _Choice, together: Read | None, allowed: frozenset[str
     if together is None:
         return choice
     scores = (1 - _TOGETHER) * choice.scores + _TOGETHER * load_heads().actions(together)
-    action, confidence = _surest(scores, allowed)
-    insisted = choice.action != NONE and choice.confidence >= _INSISTED
-    if action == NONE and insisted and any(one.score >= _NAMED for one in choice.part.found):
-        action, confidence = choice.action, choice.confidence
-    return _Choice(choice.part, action, confidence, choice.scores, together)
+    return _Choice(choice.part, *_surest(scores, allowed), choice.scores, together)
 
 
 def _surest(scores: npt.NDArray[np.float32], allowed: frozenset[str]) -> tuple[str, float]:
