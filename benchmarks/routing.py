@@ -7,8 +7,9 @@ many exactly the right columns are taken; of the requests that none answers, in 
 0.85 of each.
 
 Two writers were left out of the training (`tests/agents/planners.json`, `surveyors.json`): they wrote of all actions
-about evenly, two fifths of the whole table, with words that tempt to a column where none is needed. The constants of
-the choice of columns were set on these; of the examination nothing but these figures is looked at.
+about evenly, two fifths of the whole table, with words that tempt to a column where none is needed. Some of their
+columns are of actions that take none, and cannot be right. The rules for columns were looked at on these; of the
+examination nothing but these figures is.
 
     python -m benchmarks routing
 """

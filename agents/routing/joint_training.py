@@ -214,11 +214,9 @@ def _padded(rows: Sequence[list[int]], filler: int) -> Any:
 
 
 def _exported(encoder: Any, before: dict[str, Any], heads: Any) -> dict[str, npt.NDArray[Any]]:
-    found = {"kinds": encoder.embeddings.token_type_embeddings.weight.detach().numpy()}
+    found: dict[str, npt.NDArray[Any]] = {"kinds": encoder.embeddings.token_type_embeddings.weight.detach().numpy()}
     for name, matrix in matrices(encoder):
-        found |= dict(
-            zip((f"moved.{name}", f"step.{name}"), in_steps(matrix.weight.detach() - before[name]), strict=True)
-        )
+        found[f"moved.{name}"], found[f"step.{name}"] = in_steps(matrix.weight.detach() - before[name])
     return found | {f"head.{name}": array.detach().numpy() for name, array in heads.named_parameters()}
 
 
